@@ -1,0 +1,141 @@
+//! The configuration as used: everything parsed, defaulted and checked. Built only by
+//! [`load`](super::load) and by code that composes a gateway itself (the demo, the tests).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::Service;
+
+/// How one gateway runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub listeners: Vec<Listener>,
+    pub admin: AdminPort,
+    pub store: StoreSettings,
+    pub services: Vec<Service>,
+    pub telemetry: Telemetry,
+    /// Data-plane threads; one per core when none.
+    pub workers: Option<usize>,
+    /// How long requests may finish after SIGTERM.
+    pub drain: Duration,
+}
+
+/// A port of the data plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    pub name: String,
+    pub address: SocketAddr,
+    pub tls: Option<TlsFiles>,
+    pub limits: Limits,
+}
+
+/// PEM files; read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, leaf first.
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+/// What a caller's connection may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For the TLS handshake; the connection closes after.
+    pub handshake: Duration,
+    /// From the first byte of a request to the end of its head; 408 after.
+    pub header: Duration,
+    /// Without a request on an open connection; closes after.
+    pub idle: Duration,
+    /// Without progress on a request's body (408 after) or on its answer (the connection is cut).
+    pub body: Duration,
+    /// A request's whole head, in bytes; 431 above.
+    pub header_bytes: usize,
+    /// Open connections per listener, over all workers; more wait in the kernel's queue.
+    pub connections: usize,
+    /// Requests at once on one HTTP/2 connection.
+    pub streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            handshake: Duration::from_secs(10),
+            header: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
+            body: Duration::from_secs(30),
+            header_bytes: 64 * 1024,
+            connections: 100_000,
+            streams: 200,
+        }
+    }
+}
+
+/// The admin port. Without TLS it binds loopback only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminPort {
+    pub address: SocketAddr,
+    pub tls: Option<TlsFiles>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The directory of the embedded store.
+    pub path: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    pub access_log: AccessLog,
+    /// The least severe diagnostics shown: an `EnvFilter` directive such as `info`.
+    pub log_level: String,
+    pub log_format: LogFormat,
+    /// How many tenants have metric series of their own; those beyond share one.
+    pub tenant_series: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    Off,
+    Stdout(LogFormat),
+    File { path: PathBuf, format: LogFormat },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Logfmt,
+    Json,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Telemetry {
+            access_log: AccessLog::Stdout(LogFormat::Logfmt),
+            log_level: "info".to_owned(),
+            log_format: LogFormat::Logfmt,
+            tenant_series: 1000,
+        }
+    }
+}
+
+impl Default for Settings {
+    /// `tenantry serve` without a file: the proxy on 127.0.0.1:8080, the admin port on
+    /// 127.0.0.1:9080, the store in `./data`, no service.
+    fn default() -> Self {
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Settings {
+            listeners: vec![Listener {
+                name: "default".to_owned(),
+                address: local(8080),
+                tls: None,
+                limits: Limits::default(),
+            }],
+            admin: AdminPort { address: local(9080), tls: None },
+            store: StoreSettings { path: PathBuf::from("data") },
+            services: Vec::new(),
+            telemetry: Telemetry::default(),
+            workers: None,
+            drain: Duration::from_secs(30),
+        }
+    }
+}

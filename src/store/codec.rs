@@ -1,0 +1,1 @@
+//! Records as stored bytes and back.

@@ -1,0 +1,4 @@
+//! The embedded store: one redb file.
+
+/// A store in one directory.
+pub struct Store;

@@ -1,0 +1,96 @@
+//! Durable, ordered changes to records. Knows no rule about what a record may say; that is
+//! `control`'s. One backend so far, embedded; a second one makes this a trait.
+
+mod codec;
+mod embedded;
+
+use std::sync::Arc;
+
+use crate::model::{Admin, KeyId, OrgId, OrgRecord, Tenant, TenantId, TrustedKey};
+
+pub use embedded::Store;
+
+/// Counts commits from 1; an empty store is at 0. Also the version of the records that a commit
+/// wrote, and so their ETag.
+pub type Revision = u64;
+
+/// Names one record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordId {
+    Tenant(TenantId),
+    Org(OrgId),
+    Key(KeyId),
+    Admin(String),
+}
+
+/// One record's content.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Record {
+    Tenant(Tenant),
+    Org(OrgRecord),
+    Key(TrustedKey),
+    Admin(Admin),
+}
+
+impl Record {
+    pub fn id(&self) -> RecordId {
+        match self {
+            Record::Tenant(tenant) => RecordId::Tenant(tenant.id.clone()),
+            Record::Org(org) => RecordId::Org(org.org_id.clone()),
+            Record::Key(key) => RecordId::Key(key.id.clone()),
+            Record::Admin(admin) => RecordId::Admin(admin.name.clone()),
+        }
+    }
+}
+
+/// A record and the revision that last wrote it.
+#[derive(Clone)]
+pub struct Stored<T> {
+    pub version: Revision,
+    pub value: T,
+}
+
+/// One step of a commit.
+#[derive(Clone)]
+pub enum Change {
+    Put(Record),
+    Delete(RecordId),
+}
+
+impl Change {
+    pub fn id(&self) -> RecordId {
+        match self {
+            Change::Put(record) => record.id(),
+            Change::Delete(id) => id.clone(),
+        }
+    }
+}
+
+/// What must hold of a record for a commit to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    Absent,
+    Version(Revision),
+}
+
+/// A commit as watchers see it: in order, without gaps.
+#[derive(Clone)]
+pub struct Committed {
+    pub revision: Revision,
+    pub changes: Arc<[Change]>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// An expectation did not hold; nothing was written.
+    #[error("the record {id:?} is not as expected: it is {found:?}")]
+    Conflict { id: RecordId, found: Option<Revision> },
+    /// What is on disk is not what we wrote, or is from a later version of the program.
+    #[error("the store holds a record that cannot be read: {0}")]
+    Corrupt(String),
+    /// Another process has the store open.
+    #[error("the store {0} is in use by another process")]
+    InUse(String),
+    #[error("the store failed: {0}")]
+    Backend(String),
+}
