@@ -19,3 +19,12 @@ pub struct PublicKey(Vec<u8>);
 /// Why a text is no usable key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {}
+
+impl PublicKey {
+    pub fn kind(&self) -> KeyKind {
+        KeyKind::P256
+    }
+    pub fn der(&self) -> &[u8] {
+        &self.0
+    }
+}

@@ -1,0 +1,96 @@
+//! Trusted keys as decided upon: ready to check signatures, found by `kid`.
+
+use std::sync::Arc;
+
+use aws_lc_rs::error::KeyRejected;
+use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
+
+use super::shards::Shards;
+use crate::model::{Algorithm, TrustedKey};
+
+/// A trusted key and its ready-made verifier.
+pub struct Key {
+    pub record: TrustedKey,
+    verifier: ParsedPublicKey,
+}
+
+/// All trusted keys of one state.
+#[derive(Clone, Default)]
+pub struct Keys {
+    by_id: Shards<Key>,
+    fallback: Option<Arc<Key>>,
+    /// Changes whenever any key does.
+    generation: u64,
+}
+
+impl Key {
+    /// Compiles a stored key; fails when the provider does not take its material.
+    pub fn new(record: TrustedKey) -> Result<Self, KeyRejected> {
+        let verifier = ParsedPublicKey::new(verification(record.algorithm), record.public.der())?;
+        Ok(Key { record, verifier })
+    }
+
+    /// Whether `signature` is this key's over `message` (RFC 7515 §5.2). The algorithm is the
+    /// key's own, whatever the token says. ECDSA signatures are r‖s (RFC 7518 §3.4).
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifier.verify_sig(message, signature).is_ok()
+    }
+}
+
+fn verification(algorithm: Algorithm) -> &'static dyn VerificationAlgorithm {
+    match algorithm {
+        Algorithm::RS256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+        Algorithm::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+        Algorithm::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+        Algorithm::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
+        Algorithm::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
+        Algorithm::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
+        Algorithm::ES256 => &signature::ECDSA_P256_SHA256_FIXED,
+        Algorithm::ES384 => &signature::ECDSA_P384_SHA384_FIXED,
+        Algorithm::EdDSA => &signature::ED25519,
+    }
+}
+
+impl Keys {
+    pub fn get(&self, id: &str) -> Option<&Arc<Key>> {
+        self.by_id.get(id)
+    }
+
+    /// The key for tokens without `kid`.
+    pub fn fallback(&self) -> Option<&Arc<Key>> {
+        self.fallback.as_ref()
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    pub(super) fn insert(&mut self, key: Arc<Key>) {
+        self.forget_fallback(key.record.id.as_str());
+        if key.record.fallback {
+            self.fallback = Some(key.clone());
+        }
+        self.by_id.insert(key.record.id.as_str().into(), key);
+        self.generation += 1;
+    }
+
+    pub(super) fn remove(&mut self, id: &str) {
+        self.forget_fallback(id);
+        self.by_id.remove(id);
+        self.generation += 1;
+    }
+
+    fn forget_fallback(&mut self, id: &str) {
+        if self.fallback.as_ref().is_some_and(|key| key.record.id.as_str() == id) {
+            self.fallback = None;
+        }
+    }
+}

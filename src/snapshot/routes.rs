@@ -1,0 +1,213 @@
+//! The configured services as decided upon: tables from host and path to service and tenant, and
+//! from path and method to permission. Built once per configuration; knows no tenant.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use http::{HeaderName, Method};
+
+use super::trie::{Found, Step, Trie};
+use crate::catalog::{self, Methods};
+use crate::model::{
+    Api, HostTemplate, MatchRule, PathTemplate, Permission, Service as Configured, Timeouts, Unlisted,
+    Upstream,
+};
+
+type Map<V> = HashMap<Box<str>, V, RandomState>;
+
+/// What requests are matched against.
+#[derive(Default)]
+pub struct Routes {
+    /// Hosts without a placeholder.
+    fixed: Map<Trie<Rule>>,
+    /// Hosts with the placeholder at a label (counted from 0, left): what follows it, then what
+    /// stands before it.
+    wild: Vec<(usize, Map<Map<Trie<Rule>>>)>,
+    /// Rules for any host.
+    any: Trie<Rule>,
+    services: Vec<Arc<Service>>,
+}
+
+/// A service ready for requests.
+pub struct Service {
+    /// Its place in [`Routes::services`].
+    pub index: usize,
+    pub name: Arc<str>,
+    pub tenant_header: HeaderName,
+    pub upstreams: Vec<Upstream>,
+    pub timeouts: Timeouts,
+    catalog: Arc<Trie<Entries>>,
+    unlisted: Option<Arc<Trie<Entries>>>,
+}
+
+/// The lines of a table that share a path.
+type Entries = Vec<(Methods, Permission)>;
+
+struct Rule {
+    service: Arc<Service>,
+    /// The segment that names the tenant, when the host does not.
+    segment: Option<usize>,
+    strip: bool,
+    /// The template's steps from the left, two bits each: literal above placeholder above end.
+    rank: u64,
+}
+
+/// A request's service and the text that stands for its tenant.
+pub struct Matched<'a> {
+    pub service: &'a Arc<Service>,
+    pub tenant: &'a str,
+    /// Where the path that the back end sees begins.
+    pub start: usize,
+}
+
+/// What the catalog says of a path and method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Needs(Permission),
+    /// The path is known, with these methods.
+    OtherMethods(Methods),
+    Unlisted,
+}
+
+impl Routes {
+    /// Compiles services whose rules are unambiguous (`config` has seen to it; of two rules for the
+    /// same place the first stays).
+    pub fn new(services: &[Configured]) -> Self {
+        let tables: Vec<(Api, Arc<Trie<Entries>>)> = Api::ALL.map(|api| (api, Arc::new(table(api)))).into();
+        let table = |api: Api| {
+            tables.iter().find(|(of, _)| *of == api).map(|(_, table)| table.clone()).unwrap_or_default()
+        };
+        let mut routes = Routes::default();
+        for configured in services {
+            let Ok(tenant_header) = HeaderName::from_bytes(configured.tenant_header.as_bytes()) else {
+                tracing::error!(
+                    service = configured.name,
+                    "tenant_header is no header name; the service is left out"
+                );
+                continue;
+            };
+            let service = Arc::new(Service {
+                index: routes.services.len(),
+                name: configured.name.as_str().into(),
+                tenant_header,
+                upstreams: configured.upstreams.clone(),
+                timeouts: configured.timeouts,
+                catalog: table(configured.api),
+                unlisted: match configured.unlisted {
+                    Unlisted::Deny => None,
+                    Unlisted::Allow => Some(table(Api::ReadWrite)),
+                },
+            });
+            for rule in &configured.rules {
+                routes.insert(rule, &service);
+            }
+            routes.services.push(service);
+        }
+        routes
+    }
+
+    pub fn services(&self) -> &[Arc<Service>] {
+        &self.services
+    }
+
+    /// The most specific rule for a canonical host (lower case, no port, no final dot) and path:
+    /// by host (fixed before placeholder before any), then by path.
+    pub fn find<'a>(&'a self, host: &'a str, path: &'a str) -> Option<Matched<'a>> {
+        let fixed = self.fixed.get(host).and_then(|paths| paths.find(path));
+        let fixed = fixed.map(|found| (found, ""));
+        let wild = || self.find_wild(host, path);
+        let any = || self.any.find(path).map(|found| (found, ""));
+        let (found, label) = fixed.or_else(wild).or_else(any)?;
+        let rule = found.value;
+        let tenant = match rule.segment {
+            Some(index) => path.split('/').nth(index + 1)?,
+            None => label,
+        };
+        Some(Matched { service: &rule.service, tenant, start: if rule.strip { found.end } else { 0 } })
+    }
+
+    fn find_wild<'a>(&'a self, host: &'a str, path: &str) -> Option<(Found<'a, Rule>, &'a str)> {
+        let candidates = self.wild.iter().filter_map(|(position, suffixes)| {
+            let (before, label, after) = around_label(host, *position)?;
+            let found = suffixes.get(after)?.get(before)?.find(path)?;
+            Some((found, label))
+        });
+        candidates.max_by_key(|(found, _)| found.value.rank)
+    }
+
+    fn insert(&mut self, rule: &MatchRule, service: &Arc<Service>) {
+        let no_path = PathTemplate(Vec::new());
+        let path = rule.path.as_ref().unwrap_or(&no_path);
+        let paths = match &rule.host {
+            None => &mut self.any,
+            Some(host) => self.paths_of(host),
+        };
+        let steps = path.0.iter().map(|step| step.as_deref().map_or(Step::Wildcard, Step::Literal));
+        paths.slot(steps, true).get_or_insert_with(|| Rule {
+            service: service.clone(),
+            segment: path.0.iter().position(Option::is_none),
+            strip: rule.strip,
+            rank: rank(path),
+        });
+    }
+
+    fn paths_of(&mut self, host: &HostTemplate) -> &mut Trie<Rule> {
+        let text = host.to_string();
+        let Some(position) = host.0.iter().position(Option::is_none) else {
+            return self.fixed.entry(text.into()).or_default();
+        };
+        let place = self.wild.iter().position(|(at, _)| *at == position).unwrap_or_else(|| {
+            self.wild.push((position, Map::default()));
+            self.wild.len() - 1
+        });
+        let (before, _, after) = around_label(&text, position).unwrap_or(("", "", ""));
+        self.wild[place].1.entry(after.into()).or_default().entry(before.into()).or_default()
+    }
+}
+
+impl Service {
+    /// What `method` on `path` (as the back end sees it) does.
+    pub fn judge(&self, method: &Method, path: &str) -> Verdict {
+        let listed = self.catalog.find(path);
+        let found = listed.or_else(|| self.unlisted.as_ref().and_then(|table| table.find(path)));
+        let Some(Found { value: entries, .. }) = found else { return Verdict::Unlisted };
+        match entries.iter().find(|(methods, _)| methods.contains(method)) {
+            Some((_, permission)) => Verdict::Needs(*permission),
+            None => Verdict::OtherMethods(
+                entries.iter().fold(Methods::NONE, |all, (methods, _)| all.union(*methods)),
+            ),
+        }
+    }
+}
+
+/// The text before the label at `position` (with its dot), the label, and the text after (with its
+/// dot).
+fn around_label(host: &str, position: usize) -> Option<(&str, &str, &str)> {
+    let start = match position {
+        0 => 0,
+        n => memchr::memchr_iter(b'.', host.as_bytes()).nth(n - 1)? + 1,
+    };
+    let len = host[start..].find('.').unwrap_or(host.len() - start);
+    Some((&host[..start], &host[start..start + len], &host[start + len..]))
+}
+
+fn rank(path: &PathTemplate) -> u64 {
+    let bits = |step: &Option<String>| if step.is_some() { 2 } else { 1 };
+    let steps = path.0.iter().take(32).enumerate();
+    steps.fold(0, |rank, (index, step)| rank | bits(step) << (62 - 2 * index))
+}
+
+fn table(api: Api) -> Trie<Entries> {
+    let mut table: Trie<Entries> = Trie::new();
+    for route in catalog::routes(api) {
+        let (path, open) = match route.path.strip_suffix("/**") {
+            Some(path) => (path, true),
+            None => (route.path, false),
+        };
+        let steps = path.split('/').skip(1);
+        let steps = steps.map(|step| if step == "*" { Step::Wildcard } else { Step::Literal(step) });
+        table.slot(steps, open).get_or_insert_default().push((route.methods, route.permission));
+    }
+    table
+}
