@@ -3,6 +3,4 @@
 
 mod settings;
 
-pub use settings::{
-    AccessLog, AdminPort, Limits, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles,
-};
+pub use settings::{AccessLog, AdminPort, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles};

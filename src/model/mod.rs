@@ -3,6 +3,7 @@
 
 mod grant;
 mod key;
+mod limits;
 mod material;
 mod name;
 mod principal;
@@ -13,6 +14,7 @@ mod time;
 
 pub use grant::{Action, Grants, ParsePermissionError, Permission, Resource};
 pub use key::{Algorithm, KeyId, TenantClaim, TenantScope, TrustedKey, UnknownAlgorithm};
+pub use limits::Limits;
 pub use material::{KeyError, KeyKind, PublicKey};
 pub use name::{NameError, OrgId, TenantId};
 pub use principal::Admin;

@@ -1,1 +1,17 @@
-//! To be written.
+//! Sockets, TLS and the life of a connection: accept, handshake, HTTP, drain. Knows no tenant, no
+//! credential and no back end.
+
+mod conn;
+mod guard;
+mod listen;
+mod serve;
+mod stream;
+mod timers;
+mod tls;
+
+pub use conn::Conn;
+pub use guard::{Guard, Violation};
+pub use listen::{ListenError, bind};
+pub use serve::{Event, Port, serve};
+pub use timers::{Timer, Timers};
+pub use tls::{Certificates, TlsError, server_config};

@@ -1,0 +1,121 @@
+//! JSON Web Tokens (RFC 7519) in compact serialization (RFC 7515 §7.1), checked against the trusted
+//! keys. What is cheap decides first; the signature is checked last, and only when all else holds.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::claims::{self, Claims};
+use super::token::{Failure, MAX_TOKEN};
+use crate::model::{Grants, TenantId, Timestamp};
+use crate::snapshot::{Key, Keys};
+
+/// A caller who is known: speaks for one tenant.
+pub struct Identity {
+    /// The key that vouches for the caller.
+    pub key: Arc<Key>,
+    pub tenant: TenantId,
+    pub grants: Grants,
+    /// The first second (Unix) at which this no longer holds.
+    pub deadline: u64,
+}
+
+/// The three parts of a token, still encoded.
+struct Parts<'a> {
+    header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    /// What is signed: header, dot, payload.
+    message: &'a str,
+}
+
+/// Checks a token against the trusted keys. With a `tenant`, a token for another one is refused
+/// before its signature costs anything.
+pub fn verify(keys: &Keys, token: &str, tenant: Option<&str>, now: Timestamp) -> Result<Identity, Failure> {
+    let parts = split(token)?;
+    let header = decode(parts.header)?;
+    let header = claims::header(&header).ok_or(Failure::Malformed)?;
+    if header.extension {
+        return Err(Failure::Extension);
+    }
+    let key = match &header.kid {
+        Some(kid) => keys.get(kid).ok_or(Failure::UnknownKey)?,
+        None => keys.fallback().ok_or(Failure::NoKeyId)?,
+    };
+    if header.alg.as_deref() != Some(key.record.algorithm.as_str()) {
+        return Err(Failure::Algorithm);
+    }
+    let payload = decode(parts.payload)?;
+    let claims = claims::claims(&payload, &key.record.claim.name).ok_or(Failure::Malformed)?;
+    let deadline = in_time(key, &claims, now)?;
+    addressed(key, &claims)?;
+    let named = tenant_of(key, &claims)?;
+    if tenant.is_some_and(|tenant| tenant != named) {
+        return Err(Failure::OtherTenant);
+    }
+    let speaks_for = TenantId::parse(named).map_err(|_| Failure::NoTenant)?;
+    if !key.verifies(parts.message.as_bytes(), &decode(parts.signature)?) {
+        return Err(Failure::Signature);
+    }
+    Ok(Identity { key: key.clone(), tenant: speaks_for, grants: key.record.grants, deadline })
+}
+
+/// The JSON texts of a token's header and payload, for people to look at. Proves nothing.
+pub fn inspect(token: &str) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+    let parts = split(token)?;
+    Ok((decode(parts.header)?, decode(parts.payload)?))
+}
+
+fn split(token: &str) -> Result<Parts<'_>, Failure> {
+    if token.len() > MAX_TOKEN {
+        return Err(Failure::TooLong);
+    }
+    let (message, signature) = token.rsplit_once('.').ok_or(Failure::Malformed)?;
+    let (header, payload) = message.split_once('.').ok_or(Failure::Malformed)?;
+    if payload.contains('.') || header.is_empty() || payload.is_empty() || signature.is_empty() {
+        return Err(Failure::Malformed);
+    }
+    Ok(Parts { header, payload, signature, message })
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, Failure> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Failure::Malformed)
+}
+
+/// Checks the time claims; gives the second at which the token ends.
+fn in_time(key: &Key, claims: &Claims<'_>, now: Timestamp) -> Result<u64, Failure> {
+    let (now, leeway) = (now.seconds(), u64::from(key.record.leeway));
+    let deadline = match claims.exp {
+        Some(exp) => exp.floor.saturating_add(leeway),
+        None if key.record.require_exp => return Err(Failure::NoExpiry),
+        None => u64::MAX,
+    };
+    if now >= deadline {
+        return Err(Failure::Expired);
+    }
+    let begins = [claims.nbf, claims.iat].into_iter().flatten().map(|date| date.ceil).max();
+    if begins.is_some_and(|begins| now.saturating_add(leeway) < begins) {
+        return Err(Failure::NotYet);
+    }
+    Ok(deadline)
+}
+
+/// Checks issuer and audience, where the key asks for them.
+fn addressed(key: &Key, claims: &Claims<'_>) -> Result<(), Failure> {
+    let record = &key.record;
+    if record.issuer.is_some() && claims.iss.as_deref() != record.issuer.as_deref() {
+        return Err(Failure::Issuer);
+    }
+    match (&record.audience, &claims.aud) {
+        (None, _) => Ok(()),
+        (Some(wanted), Some(named)) if named.iter().any(|aud| aud == wanted) => Ok(()),
+        (Some(_), _) => Err(Failure::Audience),
+    }
+}
+
+fn tenant_of<'c>(key: &Key, claims: &'c Claims<'_>) -> Result<&'c str, Failure> {
+    let claim = claims.tenant.as_deref().ok_or(Failure::NoTenant)?;
+    let tenant = claim.strip_prefix(key.record.claim.prefix.as_str()).ok_or(Failure::NoTenant)?;
+    if key.record.tenants.covers(tenant) { Ok(tenant) } else { Err(Failure::KeyScope) }
+}

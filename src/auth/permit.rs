@@ -1,0 +1,61 @@
+//! Authority as a value. Nothing is sent to a back end without a [`Permit`], and [`permit`] is the
+//! only place that makes one.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::Identity;
+use crate::model::Permission;
+use crate::snapshot::{Service, Snapshot, Tenant};
+
+/// The right to send one request to one service as one tenant.
+///
+/// It cannot be made up outside of this module:
+/// ```compile_fail,E0451
+/// # fn forge(real: tenantry::auth::Permit) -> tenantry::auth::Permit {
+/// tenantry::auth::Permit { tenant: real.tenant().clone(), ..real }
+/// # }
+/// ```
+pub struct Permit {
+    tenant: Arc<Tenant>,
+    service: Arc<Service>,
+    identity: Rc<Identity>,
+}
+
+/// Why a known caller may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// The tenant that the caller speaks for does not exist.
+    UnknownTenant,
+    /// The caller lacks this permission.
+    Lacks(Permission),
+}
+
+/// Decides whether a caller may do what `permission` says at `service`. The tenant is the caller's
+/// own, whatever else the request says.
+pub fn permit(
+    snapshot: &Snapshot,
+    identity: Rc<Identity>,
+    service: &Arc<Service>,
+    permission: Permission,
+) -> Result<Permit, Denied> {
+    let tenant = snapshot.tenants.get(identity.tenant.as_str()).ok_or(Denied::UnknownTenant)?;
+    if !identity.grants.allows(permission) {
+        return Err(Denied::Lacks(permission));
+    }
+    Ok(Permit { tenant: tenant.clone(), service: service.clone(), identity })
+}
+
+impl Permit {
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}

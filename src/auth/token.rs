@@ -1,0 +1,175 @@
+//! The credential of a request, and every way in which it can fail.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::{HeaderMap, HeaderValue, header};
+
+/// Longest token: above what identity providers send with long lists of groups.
+pub(super) const MAX_TOKEN: usize = 16 * 1024;
+
+/// With or without padding: agents do both.
+const BASIC: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Why a caller is not known. For logs and metrics; callers are told less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No `Authorization` header, or an empty one.
+    Missing,
+    /// Two credentials, so nobody can say which one counts.
+    Ambiguous,
+    /// Neither `Bearer TOKEN` nor `Basic` with a token as password.
+    Scheme,
+    TooLong,
+    /// Not three parts of base64url with JSON objects in the first two.
+    Malformed,
+    /// `crit` or `b64` (RFC 7515 §4.1.11, RFC 7797): extensions that are not understood here.
+    Extension,
+    /// No `kid`, and no key for tokens without.
+    NoKeyId,
+    UnknownKey,
+    /// Not the key's own algorithm.
+    Algorithm,
+    Expired,
+    /// No `exp`, and the key wants one.
+    NoExpiry,
+    /// `nbf` or `iat` lies ahead.
+    NotYet,
+    Issuer,
+    Audience,
+    /// No tenant in the claim where the key's tokens have it.
+    NoTenant,
+    /// A tenant for which the key may not speak.
+    KeyScope,
+    OtherTenant,
+    Signature,
+}
+
+/// The labels of authentication outcomes: a success, then [`Failure`] in its order.
+pub const OUTCOMES: &[&str] = &[
+    "ok",
+    "missing",
+    "ambiguous",
+    "scheme",
+    "too_long",
+    "malformed",
+    "extension",
+    "no_kid",
+    "unknown_key",
+    "algorithm",
+    "expired",
+    "no_exp",
+    "not_yet",
+    "issuer",
+    "audience",
+    "no_tenant",
+    "key_scope",
+    "other_tenant",
+    "signature",
+];
+
+impl Failure {
+    /// Its place in [`OUTCOMES`].
+    pub const fn outcome(self) -> usize {
+        self as usize + 1
+    }
+
+    pub fn reason(self) -> &'static str {
+        OUTCOMES[self.outcome()]
+    }
+}
+
+/// The one `Authorization` value of a request. Two of them, or two in one, are refused: back ends
+/// and gateways have disagreed on which counts (CVE-2025-64527).
+pub fn credential(headers: &HeaderMap) -> Result<&HeaderValue, Failure> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Err(Failure::Missing),
+        (Some(_), Some(_)) => Err(Failure::Ambiguous),
+        (Some(value), None) if value.is_empty() => Err(Failure::Missing),
+        (Some(value), None) if memchr::memchr(b',', value.as_bytes()).is_some() => Err(Failure::Ambiguous),
+        (Some(value), None) => Ok(value),
+    }
+}
+
+/// The token in a credential: `Bearer TOKEN` (RFC 6750 §2.1), or the password of `Basic`
+/// (RFC 7617), whatever the user name.
+pub(super) fn token(credential: &[u8]) -> Result<Cow<'_, str>, Failure> {
+    if credential.len() > MAX_TOKEN * 4 / 3 + 512 {
+        return Err(Failure::TooLong);
+    }
+    let text = std::str::from_utf8(credential).map_err(|_| Failure::Scheme)?;
+    let (scheme, rest) = text.split_once(' ').ok_or(Failure::Scheme)?;
+    let rest = rest.trim_matches(' ');
+    let token = if scheme.eq_ignore_ascii_case("bearer") {
+        Cow::Borrowed(rest)
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        Cow::Owned(password(rest).ok_or(Failure::Scheme)?)
+    } else {
+        return Err(Failure::Scheme);
+    };
+    match token.len() {
+        0 => Err(Failure::Scheme),
+        1..=MAX_TOKEN => Ok(token),
+        _ => Err(Failure::TooLong),
+    }
+}
+
+fn password(encoded: &str) -> Option<String> {
+    let mut text = String::from_utf8(BASIC.decode(encoded).ok()?).ok()?;
+    let colon = text.find(':')?;
+    Some(text.split_off(colon + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|v| (header::AUTHORIZATION, HeaderValue::from_str(v).expect("a value"))).collect()
+    }
+
+    #[test]
+    fn a_request_has_one_credential_or_none() {
+        assert_eq!(credential(&headers(&[])), Err(Failure::Missing));
+        assert_eq!(credential(&headers(&[""])), Err(Failure::Missing));
+        assert_eq!(credential(&headers(&["Bearer a", "Bearer b"])), Err(Failure::Ambiguous));
+        assert_eq!(credential(&headers(&["Basic a, Bearer b"])), Err(Failure::Ambiguous));
+        assert!(credential(&headers(&["Bearer a"])).is_ok());
+    }
+
+    #[test]
+    fn tokens_come_as_bearer_or_as_a_password() {
+        let basic = |text: &str| format!("basic {}", BASIC.encode(text));
+        assert_eq!(token(b"Bearer abc").as_deref(), Ok("abc"));
+        assert_eq!(token(b"bearer  abc").as_deref(), Ok("abc"));
+        assert_eq!(token(basic("user:abc").as_bytes()).as_deref(), Ok("abc"));
+        assert_eq!(token(basic(":a:b").as_bytes()).as_deref(), Ok("a:b"));
+        for bad in
+            ["Bearer", "Bearer ", "abc", "Digest abc", "Basic !", "Basic YWJj", "xyzBearer abc", "\u{fffd} a"]
+        {
+            assert_eq!(token(bad.as_bytes()), Err(Failure::Scheme), "{bad:?}");
+        }
+        assert_eq!(token(&[b"Bearer ".as_slice(), &[b'a'; 1 << 20]].concat()), Err(Failure::TooLong));
+    }
+
+    #[test]
+    fn every_failure_has_its_own_label() {
+        assert_eq!(Failure::Missing.reason(), "missing");
+        assert_eq!(Failure::Signature.reason(), "signature");
+        assert_eq!(Failure::Signature.outcome(), OUTCOMES.len() - 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_credential_is_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = token(&bytes);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What one open connection is doing, and until when it may. Shared by the stream below HTTP, which
+//! sees bytes, and the handler above, which sees requests; both live on one thread.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::guard::Violation;
+use super::timers::{Timer, Timers};
+use crate::model::Limits;
+
+/// One connection.
+pub struct Conn {
+    pub peer: SocketAddr,
+    pub tls: bool,
+    /// The name of the listener.
+    pub listener: Arc<str>,
+    pub limits: Limits,
+    timer: Timer,
+    /// Requests whose answer has not begun, and answers under way. HTTP/1 has one of them at most.
+    waiting: Cell<u32>,
+    answering: Cell<u32>,
+    /// Bytes of a request's head have come, and not its end.
+    in_head: Cell<bool>,
+    violation: Cell<Option<Violation>>,
+}
+
+impl Conn {
+    pub(super) fn new(
+        peer: SocketAddr,
+        tls: bool,
+        listener: Arc<str>,
+        limits: Limits,
+        timers: &Timers,
+    ) -> Rc<Self> {
+        let conn = Conn {
+            peer,
+            tls,
+            listener,
+            limits,
+            timer: timers.timer(),
+            waiting: Cell::new(0),
+            answering: Cell::new(0),
+            in_head: Cell::new(false),
+            violation: Cell::new(None),
+        };
+        conn.timer.set(limits.handshake);
+        Rc::new(conn)
+    }
+
+    pub fn timers(&self) -> &Timers {
+        self.timer.timers()
+    }
+
+    /// A request's head is complete. Its time is the handler's until the answer begins.
+    pub fn request_began(&self) {
+        self.in_head.set(false);
+        self.waiting.set(self.waiting.get() + 1);
+        self.timer.clear();
+    }
+
+    /// The handler has an answer; what follows must make progress.
+    pub fn answer_began(&self) {
+        self.waiting.set(self.waiting.get() - 1);
+        self.answering.set(self.answering.get() + 1);
+        self.progressed();
+    }
+
+    /// The answer has no more to say, or nobody listens to it any longer.
+    pub fn answer_ended(&self) {
+        self.answering.set(self.answering.get() - 1);
+        if self.quiet() {
+            self.timer.set(self.limits.idle);
+        }
+    }
+
+    /// The handler gave up before it had an answer: the caller has gone.
+    pub fn request_dropped(&self) {
+        self.waiting.set(self.waiting.get() - 1);
+        if self.quiet() {
+            self.timer.set(self.limits.idle);
+        }
+    }
+
+    /// Nothing to send for now, and that is not the caller's doing.
+    pub fn starved(&self) {
+        self.timer.clear();
+    }
+
+    /// Bytes moved, or there are some to move.
+    pub fn progressed(&self) {
+        if self.waiting.get() == 0 && self.answering.get() > 0 {
+            self.timer.set(self.limits.body);
+        }
+    }
+
+    /// TLS and the choice of protocol are done: a request is due.
+    pub(super) fn opened(&self) {
+        self.timer.set(self.limits.header);
+    }
+
+    /// Bytes came while no request was under way: a head begins.
+    pub(super) fn head_began(&self) {
+        if self.quiet() && !self.in_head.replace(true) {
+            self.timer.set(self.limits.header);
+        }
+    }
+
+    pub(super) fn violated(&self, violation: Violation) {
+        self.violation.set(Some(violation));
+    }
+
+    pub(super) fn violation(&self) -> Option<Violation> {
+        self.violation.get()
+    }
+
+    /// Whether a raw answer may be written: no other one is under way.
+    pub(super) fn quiet(&self) -> bool {
+        self.waiting.get() == 0 && self.answering.get() == 0
+    }
+
+    pub(super) fn in_head(&self) -> bool {
+        self.in_head.get()
+    }
+
+    pub(super) fn allow(&self, time: Duration) {
+        self.timer.set(time);
+    }
+
+    pub(super) fn poll_expired(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.poll_due(cx)
+    }
+}

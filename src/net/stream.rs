@@ -1,0 +1,98 @@
+//! The byte stream under one HTTP connection: feeds the guard, notes progress, and joins small
+//! writes. Knows nothing of what the bytes mean.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::conn::Conn;
+use super::guard::Guard;
+
+/// Up to here head and body are copied into one write; above, a vectored write is cheaper.
+const JOIN: usize = 4096;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(JOIN));
+}
+
+/// A stream that belongs to a [`Conn`].
+pub(super) struct Stream<S> {
+    inner: S,
+    conn: Rc<Conn>,
+    /// None for HTTP/2, which frames by itself.
+    guard: Option<Guard>,
+}
+
+impl<S> Stream<S> {
+    pub fn new(inner: S, conn: Rc<Conn>, guard: Option<Guard>) -> Self {
+        Stream { inner, conn, guard }
+    }
+
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        let new = &buf.filled()[before..];
+        if new.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let Stream { conn, guard, .. } = &mut *self;
+        conn.progressed();
+        let Some(guard) = guard else { return Poll::Ready(Ok(())) };
+        conn.head_began();
+        Poll::Ready(guard.feed(new).map_err(|violation| {
+            conn.violated(violation);
+            io::Error::new(io::ErrorKind::InvalidData, violation)
+        }))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes));
+        self.conn.progressed();
+        Poll::Ready(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if slices.iter().map(|slice| slice.len()).sum::<usize>() > JOIN {
+            let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, slices));
+            self.conn.progressed();
+            return Poll::Ready(written);
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            slices.iter().for_each(|slice| scratch.extend_from_slice(slice));
+            self.as_mut().poll_write(cx, scratch)
+        })
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
