@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
+use std::time::Instant;
 
 use tenantry::model::{Admin, OrgId, OrgRecord, Tenant, TenantId, Timestamp};
 use tenantry::store::{Change, Expect, Record, RecordId, Revision, Store, StoreError, Stored};
@@ -320,9 +321,10 @@ fn write_until_killed(dir: &Path) {
     }
 }
 
-/// Kills a writing process with SIGKILL after it has acknowledged `count` commits; returns the last
-/// one that it had acknowledged when it died.
-fn kill_a_writer(dir: &Path, test: &str, count: usize) -> Revision {
+/// Kills a writing process with SIGKILL when it has acknowledged some commits and is `part` of the
+/// way through the next; returns the last that it had acknowledged when it died.
+fn kill_a_writer(dir: &Path, test: &str, part: f64) -> Revision {
+    const COMMITS: u32 = 10;
     let mut child = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", test, "--nocapture"])
         .env(WRITER, dir)
@@ -334,7 +336,10 @@ fn kill_a_writer(dir: &Path, test: &str, count: usize) -> Revision {
         let line = line.expect("is text");
         line.strip_prefix("acknowledged ").map(|revision| revision.parse::<Revision>().expect("a number"))
     });
-    let before = acknowledged.nth(count - 1).expect("acknowledges that many");
+    acknowledged.next().expect("acknowledges its first");
+    let start = Instant::now();
+    let before = acknowledged.nth(COMMITS as usize - 1).expect("acknowledges as many");
+    std::thread::sleep((start.elapsed() / COMMITS).mul_f64(part));
     child.kill().expect("still runs");
     child.wait().expect("is dead");
     acknowledged.last().unwrap_or(before)
@@ -350,9 +355,9 @@ fn a_killed_writer_loses_nothing_that_it_acknowledged() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let (mut expected, mut revision) = (Content::new(), 0);
-    for round in 0..8 {
+    for round in 0..20 {
         let test = "a_killed_writer_loses_nothing_that_it_acknowledged";
-        let acknowledged = kill_a_writer(dir.path(), test, 1 + round * 7);
+        let acknowledged = kill_a_writer(dir.path(), test, f64::from(round) / 20.0);
         let (found, records) = Store::open(dir.path()).expect("opens").load().expect("loads");
         assert!((acknowledged..=acknowledged + 1).contains(&found), "{found} after {acknowledged}");
         for next in revision + 1..=found {
