@@ -339,6 +339,7 @@ fn kill_a_writer(dir: &Path, test: &str, part: f64) -> Revision {
     acknowledged.next().expect("acknowledges its first");
     let start = Instant::now();
     let before = acknowledged.nth(COMMITS as usize - 1).expect("acknowledges as many");
+    // no event marks a part of a commit
     std::thread::sleep((start.elapsed() / COMMITS).mul_f64(part));
     child.kill().expect("still runs");
     child.wait().expect("is dead");

@@ -13,10 +13,10 @@ use redb::{
     Builder, Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
     StorageBackend, StorageError, TableDefinition, WriteTransaction,
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::codec::{self, Kind};
-use super::{Change, Committed, Expect, Record, RecordId, Revision, StoreError, Stored};
+use super::{Change, Commits, Committed, Expect, Record, RecordId, Revision, StoreError, Stored};
 
 const FILE: &str = "tenantry.redb";
 /// A store that is being made. It gets its name when it is whole, so that a crash meanwhile leaves
@@ -90,9 +90,7 @@ impl Store {
     /// All records as of one revision, and every commit after it: in order, without gaps, each sent
     /// when it is durable and before its `commit` returns. The channel is unbounded, as commits wait
     /// for no follower; dropping the receiver ends it.
-    pub fn follow(
-        &self,
-    ) -> Result<(Revision, Vec<Stored<Record>>, UnboundedReceiver<Committed>), StoreError> {
+    pub fn follow(&self) -> Result<(Revision, Vec<Stored<Record>>, Commits), StoreError> {
         let (sender, receiver) = unbounded_channel();
         let mut followers = self.followers();
         let read = self.database.begin_read().map_err(fault)?;

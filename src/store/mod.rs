@@ -9,6 +9,8 @@ mod torn;
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::mpsc::UnboundedReceiver;
+
 use crate::model::{Admin, KeyId, OrgId, OrgRecord, Tenant, TenantId, TrustedKey};
 
 pub use embedded::Store;
@@ -91,6 +93,9 @@ pub struct Committed {
     pub revision: Revision,
     pub changes: Arc<[Change]>,
 }
+
+/// The commits that a follower is sent.
+pub type Commits = UnboundedReceiver<Committed>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
