@@ -3,8 +3,13 @@
 
 mod codec;
 mod embedded;
+#[cfg(test)]
+mod torn;
 
+use std::fmt;
 use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::model::{Admin, KeyId, OrgId, OrgRecord, Tenant, TenantId, TrustedKey};
 
@@ -21,6 +26,14 @@ pub enum RecordId {
     Org(OrgId),
     Key(KeyId),
     Admin(String),
+}
+
+/// As people read it: `tenant "acme"`.
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, key) = self.address();
+        write!(f, "{} {key:?}", kind.noun())
+    }
 }
 
 /// One record's content.
@@ -73,24 +86,36 @@ pub enum Expect {
     Version(Revision),
 }
 
-/// A commit as watchers see it: in order, without gaps.
+/// A commit as followers see it: in order, without gaps. Its revision is the version of every
+/// record that it put.
 #[derive(Clone)]
 pub struct Committed {
     pub revision: Revision,
     pub changes: Arc<[Change]>,
 }
 
+/// The commits that a follower is sent.
+pub type Commits = UnboundedReceiver<Committed>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// An expectation did not hold; nothing was written.
-    #[error("the record {id:?} is not as expected: it is {found:?}")]
+    #[error("{id} {}, which is not what was expected", standing(*found))]
     Conflict { id: RecordId, found: Option<Revision> },
-    /// What is on disk is not what we wrote, or is from a later version of the program.
-    #[error("the store holds a record that cannot be read: {0}")]
+    /// What is on disk is not what we wrote, or is from a later version of the program. The text
+    /// names what it is and what to do.
+    #[error("the store cannot be read: {0}")]
     Corrupt(String),
     /// Another process has the store open.
-    #[error("the store {0} is in use by another process")]
+    #[error("the store {0} is in use by another process: stop that one, or use another directory")]
     InUse(String),
     #[error("the store failed: {0}")]
     Backend(String),
+}
+
+fn standing(found: Option<Revision>) -> String {
+    match found {
+        Some(version) => format!("is at version {version}"),
+        None => "does not exist".to_owned(),
+    }
 }
