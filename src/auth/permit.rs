@@ -12,13 +12,13 @@ use crate::snapshot::{Service, Snapshot, Tenant};
 ///
 /// It cannot be made up outside of this module:
 /// ```compile_fail,E0451
-/// # fn forge(real: tenantry::auth::Permit) -> tenantry::auth::Permit {
-/// tenantry::auth::Permit { tenant: real.tenant().clone(), ..real }
+/// # fn forge<'s>(real: tenantry::auth::Permit<'s>) -> tenantry::auth::Permit<'s> {
+/// tenantry::auth::Permit { tenant: real.tenant(), ..real }
 /// # }
 /// ```
-pub struct Permit {
-    tenant: Arc<Tenant>,
-    service: Arc<Service>,
+pub struct Permit<'s> {
+    tenant: &'s Arc<Tenant>,
+    service: &'s Arc<Service>,
     identity: Rc<Identity>,
 }
 
@@ -33,29 +33,29 @@ pub enum Denied {
 
 /// Decides whether a caller may do what `permission` says at `service`. The tenant is the caller's
 /// own, whatever else the request says.
-pub fn permit(
-    snapshot: &Snapshot,
+pub fn permit<'s>(
+    snapshot: &'s Snapshot,
     identity: Rc<Identity>,
-    service: &Arc<Service>,
+    service: &'s Arc<Service>,
     permission: Permission,
-) -> Result<Permit, Denied> {
+) -> Result<Permit<'s>, Denied> {
     let tenant = snapshot.tenants.get(identity.tenant.as_str()).ok_or(Denied::UnknownTenant)?;
     if !identity.grants.allows(permission) {
         return Err(Denied::Lacks(permission));
     }
-    Ok(Permit { tenant: tenant.clone(), service: service.clone(), identity })
+    Ok(Permit { tenant, service, identity })
 }
 
-impl Permit {
-    pub fn tenant(&self) -> &Arc<Tenant> {
-        &self.tenant
+impl<'s> Permit<'s> {
+    pub fn tenant(&self) -> &'s Arc<Tenant> {
+        self.tenant
     }
 
-    pub fn service(&self) -> &Arc<Service> {
-        &self.service
+    pub fn service(&self) -> &'s Arc<Service> {
+        self.service
     }
 
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &Rc<Identity> {
         &self.identity
     }
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::HeaderValue;
+
 use super::guard::Violation;
 use super::timers::{Timer, Timers};
 use crate::model::Limits;
@@ -15,6 +17,8 @@ use crate::model::Limits;
 /// One connection.
 pub struct Conn {
     pub peer: SocketAddr,
+    /// The peer's address alone, for headers.
+    pub peer_text: HeaderValue,
     pub tls: bool,
     /// The name of the listener.
     pub listener: Arc<str>,
@@ -38,6 +42,7 @@ impl Conn {
     ) -> Rc<Self> {
         let conn = Conn {
             peer,
+            peer_text: peer_text(peer),
             tls,
             listener,
             limits,
@@ -133,4 +138,10 @@ impl Conn {
     pub(super) fn poll_expired(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.timer.poll_due(cx)
     }
+}
+
+/// IPv4 in IPv6's clothes is shown as IPv4.
+fn peer_text(peer: SocketAddr) -> HeaderValue {
+    let text = peer.ip().to_canonical().to_string();
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"))
 }

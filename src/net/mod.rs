@@ -13,5 +13,6 @@ pub use conn::Conn;
 pub use guard::{Guard, Violation};
 pub use listen::{ListenError, bind};
 pub use serve::{Event, Port, serve};
+pub use stream::Joined;
 pub use timers::{Timer, Timers};
 pub use tls::{Certificates, TlsError, server_config};

@@ -29,6 +29,7 @@ use super::guard::{Guard, Violation};
 use super::stream::Stream;
 use super::timers::Timers;
 use crate::model::Limits;
+use crate::telemetry::HandshakeFailure;
 
 /// How HTTP/2 begins when both sides know it beforehand (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -59,8 +60,7 @@ pub struct Port {
 pub enum Event {
     Opened,
     Closed,
-    HandshakeFailed,
-    HandshakeTimedOut,
+    HandshakeFailed(HandshakeFailure),
     HeaderTimedOut,
     Violated(Violation),
 }
@@ -149,8 +149,8 @@ where
                     self.http2(stream, conn).await;
                 }
                 Some(Ok(stream)) => self.http1(stream, conn).await,
-                Some(Err(_)) => (self.note)(Event::HandshakeFailed),
-                None => (self.note)(Event::HandshakeTimedOut),
+                Some(Err(error)) => (self.note)(Event::HandshakeFailed(handshake_failure(&error))),
+                None => (self.note)(Event::HandshakeFailed(HandshakeFailure::Timeout)),
             },
         }
     }
@@ -239,6 +239,17 @@ struct Local;
 impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Local {
     fn execute(&self, future: F) {
         tokio::task::spawn_local(future);
+    }
+}
+
+fn handshake_failure(error: &io::Error) -> HandshakeFailure {
+    use rustls::Error;
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(Error::InvalidMessage(_)) => HandshakeFailure::NotTls,
+        Some(Error::PeerIncompatible(_)) => HandshakeFailure::NoAgreement,
+        Some(Error::AlertReceived(_)) => HandshakeFailure::CertificateRefused,
+        Some(_) => HandshakeFailure::Other,
+        None => HandshakeFailure::Closed,
     }
 }
 

@@ -19,6 +19,61 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(JOIN));
 }
 
+/// Writes several slices, as one when they are small.
+fn write_joined<S: AsyncWrite>(
+    io: Pin<&mut S>,
+    cx: &mut Context<'_>,
+    slices: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    if slices.iter().map(|slice| slice.len()).sum::<usize>() > JOIN {
+        return io.poll_write_vectored(cx, slices);
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        slices.iter().for_each(|slice| scratch.extend_from_slice(slice));
+        io.poll_write(cx, scratch)
+    })
+}
+
+/// A stream that joins small writes and does nothing else: for connections to back ends.
+pub struct Joined<S>(pub S);
+
+impl<S: AsyncRead + Unpin> AsyncRead for Joined<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Joined<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        write_joined(Pin::new(&mut self.0), cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
 /// A stream that belongs to a [`Conn`].
 pub(super) struct Stream<S> {
     inner: S,
@@ -72,16 +127,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if slices.iter().map(|slice| slice.len()).sum::<usize>() > JOIN {
-            let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, slices));
-            self.conn.progressed();
-            return Poll::Ready(written);
-        }
-        SCRATCH.with_borrow_mut(|scratch| {
-            scratch.clear();
-            slices.iter().for_each(|slice| scratch.extend_from_slice(slice));
-            self.as_mut().poll_write(cx, scratch)
-        })
+        let written = ready!(write_joined(Pin::new(&mut self.inner), cx, slices));
+        self.conn.progressed();
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -144,6 +144,11 @@ impl Timer {
         self.timers.0.now.get().saturating_add(millis).min(UNSET - 1)
     }
 
+    /// The moment of the last tick.
+    pub fn now(&self) -> u64 {
+        self.timers.0.now.get()
+    }
+
     pub fn clear(&self) {
         self.set_at(UNSET);
     }

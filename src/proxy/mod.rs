@@ -1,1 +1,17 @@
-//! To be written.
+//! The data plane: what happens to one request, phase by phase, on one thread. Decides upon
+//! snapshots only; never sees the store.
+
+mod body;
+mod exchange;
+mod handle;
+mod headers;
+mod ids;
+mod reject;
+mod target;
+mod upstream;
+mod worker;
+
+pub use handle::handle;
+pub use reject::Refusal;
+pub use target::{Host, Target, target};
+pub use worker::{Worker, WorkerParts};

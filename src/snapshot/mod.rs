@@ -18,8 +18,8 @@ use crate::store::Revision;
 
 pub use follow::follow;
 pub use keys::{Key, Keys};
-pub use published::{Published, Reader};
-pub use routes::{Matched, Routes, Service, Verdict};
+pub use published::{Current, Published, Reader};
+pub use routes::{Backend, Matched, Routes, Service, Verdict};
 pub use shards::Shards;
 
 /// Everything that one request's decision depends on, besides the request and the time.

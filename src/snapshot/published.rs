@@ -1,5 +1,6 @@
 //! The current snapshot, for all who read it. Readers never wait; writers take turns.
 
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,7 +47,7 @@ impl Published {
 
     /// A reader for one thread.
     pub fn reader(self: &Arc<Self>) -> Reader {
-        let held = Rc::new(self.load());
+        let held = Rc::new(Current(self.load()));
         Reader { published: self.clone(), held }
     }
 }
@@ -55,16 +56,27 @@ impl Published {
 /// alone, so that requests on several cores do not fight over one counter.
 pub struct Reader {
     published: Arc<Published>,
-    held: Rc<Arc<Snapshot>>,
+    held: Rc<Current>,
 }
+
+/// A snapshot as held by one thread.
+pub struct Current(Arc<Snapshot>);
 
 impl Reader {
     /// The snapshot of this moment.
-    pub fn now(&mut self) -> Rc<Arc<Snapshot>> {
+    pub fn now(&mut self) -> Rc<Current> {
         let current = self.published.current.load();
-        if !Arc::ptr_eq(&current, &self.held) {
-            self.held = Rc::new(Arc::clone(&current));
+        if !Arc::ptr_eq(&current, &self.held.0) {
+            self.held = Rc::new(Current(Arc::clone(&current)));
         }
         self.held.clone()
+    }
+}
+
+impl Deref for Current {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
 use http::{HeaderName, Method};
@@ -27,6 +28,7 @@ pub struct Routes {
     /// Rules for any host.
     any: Trie<Rule>,
     services: Vec<Arc<Service>>,
+    tenant_headers: Vec<HeaderName>,
 }
 
 /// A service ready for requests.
@@ -35,10 +37,19 @@ pub struct Service {
     pub index: usize,
     pub name: Arc<str>,
     pub tenant_header: HeaderName,
-    pub upstreams: Vec<Upstream>,
+    /// At least one.
+    pub backends: Vec<Backend>,
     pub timeouts: Timeouts,
     catalog: Arc<Trie<Entries>>,
     unlisted: Option<Arc<Trie<Entries>>>,
+}
+
+/// One back end of a service.
+pub struct Backend {
+    /// Differs from that of every other back end that this process ever knew; connections are kept
+    /// under it.
+    pub id: u64,
+    pub address: Upstream,
 }
 
 /// The lines of a table that share a path.
@@ -87,11 +98,14 @@ impl Routes {
                 );
                 continue;
             };
+            if !routes.tenant_headers.contains(&tenant_header) {
+                routes.tenant_headers.push(tenant_header.clone());
+            }
             let service = Arc::new(Service {
                 index: routes.services.len(),
                 name: configured.name.as_str().into(),
                 tenant_header,
-                upstreams: configured.upstreams.clone(),
+                backends: configured.upstreams.iter().cloned().map(Backend::new).collect(),
                 timeouts: configured.timeouts,
                 catalog: table(configured.api),
                 unlisted: match configured.unlisted {
@@ -109,6 +123,11 @@ impl Routes {
 
     pub fn services(&self) -> &[Arc<Service>] {
         &self.services
+    }
+
+    /// The headers that carry the tenant to any service: no caller may send one of them.
+    pub fn tenant_headers(&self) -> &[HeaderName] {
+        &self.tenant_headers
     }
 
     /// The most specific rule for a canonical host (lower case, no port, no final dot) and path:
@@ -163,6 +182,13 @@ impl Routes {
         });
         let (before, _, after) = around_label(&text, position).unwrap_or(("", "", ""));
         self.wild[place].1.entry(after.into()).or_default().entry(before.into()).or_default()
+    }
+}
+
+impl Backend {
+    fn new(address: Upstream) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Backend { id: NEXT.fetch_add(1, Ordering::Relaxed), address }
     }
 }
 

@@ -107,7 +107,7 @@ mod tests {
                 for (shards, oracle) in [(&before, &frozen), (&shards, &oracle)] {
                     prop_assert_eq!(shards.len(), oracle.len());
                     for (name, value) in oracle {
-                        prop_assert_eq!(shards.get(name).as_deref().map(|v| **v), Some(*value));
+                        prop_assert_eq!(shards.get(name).map(|v| **v), Some(*value));
                     }
                 }
             }

@@ -1,0 +1,172 @@
+//! The headers of a request on its way to a back end, and of the answer on its way back. What
+//! concerns one connection only goes out, what callers may not say goes out, ours go in; in this
+//! order, so that nobody can name ours in `Connection`.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, Version};
+
+use super::ids::{self, RequestIds};
+use super::reject::{Bad, Refusal};
+use super::target::Host;
+use crate::auth::Permit;
+use crate::net::Conn;
+use crate::snapshot::Routes;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Of one connection only (RFC 9110 §7.6.1), besides those that `Connection` names.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// What a request brings and its back end must not see: said by us, meant for us, or believed by
+/// some back ends as the truth about the caller.
+const OURS: [HeaderName; 13] = [
+    header::AUTHORIZATION,
+    header::EXPECT,
+    header::FORWARDED,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("x-scope-orgid"),
+    HeaderName::from_static("x-tenant"),
+    HeaderName::from_static("x-prom-label-policy"),
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-original-host"),
+    HeaderName::from_static("x-rewrite-url"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-client-ip"),
+];
+
+/// Begin so: what a proxy in front says about the caller. No proxy is trusted yet.
+const FORWARDED_PREFIX: &str = "x-forwarded-";
+
+/// What a permitted request is sent with.
+pub struct Additions<'a, 's> {
+    pub permit: &'a Permit<'s>,
+    pub routes: &'a Routes,
+    pub host: &'a Host,
+    pub conn: &'a Conn,
+    pub ids: &'a RequestIds,
+}
+
+/// Makes a caller's headers ours.
+pub fn rewrite(request: &mut Parts, add: &Additions<'_, '_>) -> Result<(), Refusal> {
+    let chunked = request.headers.contains_key(header::TRANSFER_ENCODING);
+    let peers_host = request.headers.get(header::HOST).cloned();
+    let headers = &mut request.headers;
+    remove_connection(headers);
+    remove_owned(headers, add.routes);
+    if request.version == Version::HTTP_2 {
+        join_cookies(headers)?;
+    }
+    // A body of unknown length is chunked again; hyper would send none for methods that seldom
+    // have one.
+    let seldom = matches!(request.method, Method::GET | Method::HEAD);
+    if chunked && seldom {
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    let host = canonical_host(peers_host, add.host)?;
+    headers.insert(FORWARDED_HOST, host.clone());
+    headers.insert(header::HOST, host);
+    headers.insert(FORWARDED_FOR, add.conn.peer_text.clone());
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if add.conn.tls { "https" } else { "http" }));
+    let via = if request.version == Version::HTTP_2 { "2.0 tenantry" } else { "1.1 tenantry" };
+    headers.append(header::VIA, HeaderValue::from_static(via));
+    if !has_sane_id(headers) {
+        headers.insert(REQUEST_ID, add.ids.next());
+    }
+    headers.insert(add.permit.service().tenant_header.clone(), add.permit.tenant().header.clone());
+    Ok(())
+}
+
+/// Takes out of a back end's answer what concerned our connection to it only.
+pub fn strip_answer(headers: &mut HeaderMap) {
+    remove_connection(headers);
+}
+
+/// Gives any answer its last form: with the request's id, and as HTTP/2 wants it.
+pub fn finish_answer(headers: &mut HeaderMap, version: Version, id: HeaderValue) {
+    if version == Version::HTTP_2 {
+        headers.remove(header::CONNECTION);
+    }
+    headers.insert(REQUEST_ID, id);
+}
+
+fn has_sane_id(headers: &HeaderMap) -> bool {
+    let mut ids = headers.get_all(REQUEST_ID).iter();
+    ids.next().is_some_and(ids::is_sane) && ids.next().is_none()
+}
+
+/// Removes the headers of one connection, and those that `Connection` names.
+fn remove_connection(headers: &mut HeaderMap) {
+    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        return;
+    }
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !is_connection_option(token))
+        .filter_map(|token| HeaderName::from_bytes(token).ok())
+        // Framing and the host are ours to judge, whoever names them.
+        .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::HOST))
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+fn is_connection_option(token: &[u8]) -> bool {
+    token.eq_ignore_ascii_case(b"close") || token.eq_ignore_ascii_case(b"keep-alive")
+}
+
+/// Removes every spelling of what callers may not say. Names with `_` go altogether: CGI and its
+/// heirs read them as if they had `-`.
+fn remove_owned(headers: &mut HeaderMap, routes: &Routes) {
+    let owned = |name: &HeaderName| {
+        OURS.contains(name)
+            || routes.tenant_headers().contains(name)
+            || name.as_str().starts_with(FORWARDED_PREFIX)
+            || name.as_str().contains('_')
+    };
+    // Most requests have one such header, `Authorization`: no list is made for that.
+    headers.remove(header::AUTHORIZATION);
+    if headers.keys().any(owned) {
+        let names: Vec<HeaderName> = headers.keys().filter(|name| owned(name)).cloned().collect();
+        for name in &names {
+            headers.remove(name);
+        }
+    }
+}
+
+/// HTTP/2 callers may split cookies (RFC 9113 §8.2.3); HTTP/1 has them in one line.
+fn join_cookies(headers: &mut HeaderMap) -> Result<(), Refusal> {
+    let mut crumbs = headers.get_all(header::COOKIE).iter();
+    if crumbs.by_ref().nth(1).is_none() {
+        return Ok(());
+    }
+    let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    let joined = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])).map_err(|_| Refusal::Bad(Bad::Header))?;
+    headers.insert(header::COOKIE, joined);
+    Ok(())
+}
+
+/// The canonical host as a header value: the caller's own, when it is canonical already.
+fn canonical_host(peers: Option<HeaderValue>, host: &Host) -> Result<HeaderValue, Refusal> {
+    match peers {
+        Some(value) if value.as_bytes() == host.text() => Ok(value),
+        _ => HeaderValue::from_bytes(host.text()).map_err(|_| Refusal::Bad(Bad::Host)),
+    }
+}

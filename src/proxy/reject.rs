@@ -1,0 +1,173 @@
+//! Every way in which a request ends here: the one place where our own statuses are chosen.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::auth::{Denied, Failure};
+use crate::catalog::Methods;
+use crate::telemetry::UpstreamFailure;
+
+/// Why a request is not answered by a back end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    Bad(Bad),
+    /// A method that is never forwarded: CONNECT, TRACE.
+    NoSuchMethod,
+    /// No rule covers this host and path.
+    NoService,
+    /// The service's table does not list this path.
+    Unlisted,
+    /// The path is listed with these methods only.
+    OtherMethods(Methods),
+    Unauthenticated(Failure),
+    Denied(Denied),
+    /// The caller stopped sending its body.
+    SlowBody,
+    /// The caller's body broke off or is not framed as HTTP has it.
+    BrokenBody,
+    Upstream(UpstreamFailure),
+    /// Something that cannot happen has.
+    Internal,
+}
+
+/// What is wrong with a request that cannot be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad {
+    /// Missing, double, contradictory or no host at all.
+    Host,
+    Path,
+    /// A header that must be alone is not.
+    Header,
+}
+
+impl Refusal {
+    pub fn status(self) -> StatusCode {
+        match self {
+            Refusal::Bad(_) | Refusal::BrokenBody | Refusal::Unauthenticated(Failure::Ambiguous) => {
+                StatusCode::BAD_REQUEST
+            }
+            Refusal::NoSuchMethod | Refusal::OtherMethods(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::NoService | Refusal::Unlisted | Refusal::Denied(Denied::UnknownTenant) => {
+                StatusCode::NOT_FOUND
+            }
+            Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Refusal::Denied(Denied::Lacks(_)) => StatusCode::FORBIDDEN,
+            Refusal::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Refusal::Upstream(failure) => upstream_status(failure),
+            Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The precise reason, for the access log.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Refusal::Bad(Bad::Host) => "bad_host",
+            Refusal::Bad(Bad::Path) => "bad_path",
+            Refusal::Bad(Bad::Header) => "bad_header",
+            Refusal::NoSuchMethod => "bad_method",
+            Refusal::NoService => "no_service",
+            Refusal::Unlisted => "unlisted",
+            Refusal::OtherMethods(_) => "method",
+            Refusal::Unauthenticated(failure) => failure.reason(),
+            Refusal::Denied(Denied::UnknownTenant) => "unknown_tenant",
+            Refusal::Denied(Denied::Lacks(_)) => "forbidden",
+            Refusal::SlowBody => "slow_body",
+            Refusal::BrokenBody => "broken_body",
+            Refusal::Upstream(failure) => failure.label(),
+            Refusal::Internal => "internal",
+        }
+    }
+
+    /// What the caller is told. All faults of tokens sound alike.
+    fn text(self) -> Bytes {
+        Bytes::from_static(match self {
+            Refusal::Bad(Bad::Host) => b"the request does not name exactly one host\n",
+            Refusal::Bad(Bad::Path) => b"the path is not in canonical form\n",
+            Refusal::Bad(Bad::Header) => b"a header that must be alone is there twice\n",
+            Refusal::Unauthenticated(Failure::Ambiguous) => b"more than one credential\n",
+            Refusal::NoSuchMethod | Refusal::OtherMethods(_) => b"method not allowed\n",
+            Refusal::NoService | Refusal::Unlisted => b"not found\n",
+            Refusal::Denied(Denied::UnknownTenant) => b"tenant not found\n",
+            Refusal::Unauthenticated(Failure::Missing) => b"Authorization header missing\n",
+            Refusal::Unauthenticated(_) => b"bad authentication token\n",
+            Refusal::Denied(Denied::Lacks(permission)) => return lacks(permission),
+            Refusal::SlowBody => b"the request took too long here\n",
+            Refusal::BrokenBody => b"the request's body is broken\n",
+            Refusal::Upstream(failure) if upstream_status(failure) == StatusCode::GATEWAY_TIMEOUT => {
+                b"the back end did not answer in time\n"
+            }
+            Refusal::Upstream(_) => b"the back end cannot be reached\n",
+            Refusal::Internal => b"internal error\n",
+        })
+    }
+
+    /// The answer.
+    pub fn response(self) -> Response<Bytes> {
+        let mut response = Response::new(self.text());
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        match self {
+            // RFC 6750 §3: no error code for a request without a credential.
+            Refusal::Unauthenticated(Failure::Missing) => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Refusal::Unauthenticated(Failure::Ambiguous) => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer error=\"invalid_request\""),
+                );
+            }
+            Refusal::Unauthenticated(_) => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer error=\"invalid_token\""),
+                );
+            }
+            Refusal::Denied(Denied::Lacks(_)) => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer error=\"insufficient_scope\""),
+                );
+            }
+            Refusal::OtherMethods(methods) => {
+                if let Ok(allow) = HeaderValue::try_from(methods.to_string()) {
+                    headers.insert(header::ALLOW, allow);
+                }
+            }
+            // Part of a body may still be on its way: what follows it cannot be found.
+            Refusal::SlowBody | Refusal::BrokenBody | Refusal::Bad(_) | Refusal::NoSuchMethod => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Refusal::NoService
+            | Refusal::Unlisted
+            | Refusal::Denied(Denied::UnknownTenant)
+            | Refusal::Upstream(_)
+            | Refusal::Internal => {}
+        }
+        response
+    }
+}
+
+fn lacks(permission: crate::model::Permission) -> Bytes {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "this credential does not grant {permission}");
+    text.into()
+}
+
+fn upstream_status(failure: UpstreamFailure) -> StatusCode {
+    match failure {
+        UpstreamFailure::ConnectTimeout | UpstreamFailure::FirstByteTimeout | UpstreamFailure::Timeout => {
+            StatusCode::GATEWAY_TIMEOUT
+        }
+        UpstreamFailure::ConnectRefused
+        | UpstreamFailure::ConnectFailed
+        | UpstreamFailure::Closed
+        | UpstreamFailure::Malformed
+        | UpstreamFailure::Truncated => StatusCode::BAD_GATEWAY,
+    }
+}

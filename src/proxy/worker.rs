@@ -1,0 +1,161 @@
+//! What one data-plane thread has for itself: its view of the snapshot, its cache of tokens, its
+//! connections to back ends, its counters. Nothing here is shared, so nothing here is locked.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use http::HeaderValue;
+
+use super::ids::RequestIds;
+use super::reject::Refusal;
+use super::upstream::Pool;
+use crate::auth::{self, Cache, Failure, Identity};
+use crate::model::Timestamp;
+use crate::net::Event;
+use crate::snapshot::{Current, Reader, Service, Tenant};
+use crate::telemetry::{self, AccessWriter, Entry, ServiceSeries, Traffic};
+
+/// Verified tokens that a thread remembers.
+const CACHED_TOKENS: usize = 65_536;
+/// Pairs of service and tenant whose counters a thread keeps at hand.
+const MAX_SERIES: usize = 16_384;
+
+/// One thread's data plane.
+pub struct Worker {
+    reader: RefCell<Reader>,
+    cache: RefCell<Cache>,
+    pool: Pool,
+    ids: RequestIds,
+    counters: telemetry::Worker,
+    strangers: Arc<Traffic>,
+    access: Option<RefCell<AccessWriter>>,
+    /// By the addresses of service and tenant; an entry holds both, so that no other can move in.
+    series: RefCell<HashMap<(usize, usize), Rc<Series>, RandomState>>,
+}
+
+/// What a worker is made of.
+pub struct WorkerParts {
+    pub reader: Reader,
+    pub counters: telemetry::Worker,
+    pub access: Option<AccessWriter>,
+}
+
+/// The counters of one tenant at one service.
+pub struct Series {
+    pub name: Arc<str>,
+    pub tenant: Arc<Tenant>,
+    pub traffic: Arc<Traffic>,
+    pub service: Arc<ServiceSeries>,
+    /// Keeps the address that this is found by.
+    _service: Arc<Service>,
+}
+
+impl Worker {
+    /// Fails only when the machine has no randomness to give.
+    pub fn new(parts: WorkerParts) -> Result<Rc<Self>, getrandom::Error> {
+        let WorkerParts { reader, counters, access } = parts;
+        Ok(Rc::new(Worker {
+            reader: RefCell::new(reader),
+            cache: RefCell::new(Cache::new(CACHED_TOKENS)),
+            pool: Pool::default(),
+            ids: RequestIds::new()?,
+            strangers: counters.traffic(&Arc::from(""), ""),
+            counters,
+            access: access.map(RefCell::new),
+            series: RefCell::default(),
+        }))
+    }
+
+    /// The snapshot of this moment.
+    pub fn snapshot(&self) -> Rc<Current> {
+        self.reader.borrow_mut().now()
+    }
+
+    /// Finds out who sends a credential to a tenant, and counts the outcome.
+    pub fn authenticate(
+        &self,
+        snapshot: &Current,
+        credential: Result<&HeaderValue, Failure>,
+        tenant: &str,
+        now: Timestamp,
+    ) -> Result<Rc<Identity>, Refusal> {
+        let mut cache = self.cache.borrow_mut();
+        let result = credential.and_then(|credential| {
+            auth::authenticate(&snapshot.keys, &mut cache, credential.as_bytes(), tenant, now)
+        });
+        self.counters.auth(result.as_ref().map_or_else(|failure| failure.outcome(), |_| 0));
+        result.map_err(Refusal::Unauthenticated)
+    }
+
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub fn ids(&self) -> &RequestIds {
+        &self.ids
+    }
+
+    /// The counters of a tenant at a service.
+    pub fn series(&self, service: &Arc<Service>, tenant: &Arc<Tenant>) -> Rc<Series> {
+        let place = (Arc::as_ptr(service) as usize, Arc::as_ptr(tenant) as usize);
+        let mut all = self.series.borrow_mut();
+        if let Some(series) = all.get(&place) {
+            return series.clone();
+        }
+        if all.len() >= MAX_SERIES {
+            all.clear();
+        }
+        let series = Rc::new(Series {
+            name: service.name.clone(),
+            tenant: tenant.clone(),
+            traffic: self.counters.traffic(&service.name, tenant.id.as_str()),
+            service: self.counters.service(&service.name),
+            _service: service.clone(),
+        });
+        all.insert(place, series.clone());
+        series
+    }
+
+    /// Counts a request that never had a known tenant.
+    pub fn count_stranger(&self, status: u16) {
+        self.strangers.request(status, 0, 0);
+    }
+
+    /// Whether anybody reads the access log.
+    pub fn logs(&self) -> bool {
+        self.access.is_some()
+    }
+
+    pub fn log(&self, entry: &Entry<'_>) {
+        if let Some(access) = &self.access {
+            access.borrow_mut().write(entry);
+        }
+    }
+
+    /// Counts what happens to connections.
+    pub fn note(&self, event: Event) {
+        match event {
+            Event::Opened => self.counters.connection_opened(),
+            Event::Closed => self.counters.connection_closed(),
+            Event::HandshakeFailed(failure) => self.counters.handshake_failed(failure),
+            Event::HeaderTimedOut => self.count_stranger(408),
+            Event::Violated(_) => {
+                self.counters.guard_violation();
+                self.count_stranger(400);
+            }
+        }
+    }
+
+    /// Ten times a second: what is collected goes on, what is stale goes.
+    pub fn tick(&self) {
+        let cache = self.cache.borrow();
+        self.counters.set_cache(cache.hits, cache.misses, cache.len() as u64);
+        self.pool.sweep();
+        if let Some(access) = &self.access {
+            access.borrow_mut().flush();
+        }
+    }
+}
