@@ -6,9 +6,7 @@ use crate::model::{Api, HostTemplate, PathTemplate, Unlisted, Upstream};
 use super::LogFormat;
 use super::problem::{Place, Report};
 use super::quantity::{Count, Size, Time};
-use super::read::{
-    Key, List, Named, OneOrMore, Read, entries, missing, read_key, section, unknown, written,
-};
+use super::read::{Key, List, Named, OneOrMore, Read, entries, missing, read_key, section, unknown, written};
 use super::word::{Address, FilePath, LogLevel, Name, OneOf, Output, TenantHeader};
 use super::yaml::{Node, Value};
 

@@ -20,8 +20,9 @@ impl<const LEAST: u64> Word for Time<LEAST> {
     const WHAT: &'static str = "a duration with its unit, such as 10s or 1m 30s";
 
     fn word(text: &str) -> Result<Self, String> {
-        let time = humantime::parse_duration(text)
-            .map_err(|_| format!("{} is no duration; write one such as 500ms, 10s or 1m 30s", quoted(text)))?;
+        let time = humantime::parse_duration(text).map_err(|_| {
+            format!("{} is no duration; write one such as 500ms, 10s or 1m 30s", quoted(text))
+        })?;
         if time < Duration::from_millis(LEAST) || time > YEAR {
             return Err(format!("{} is out of range: {LEAST}ms to 365days", quoted(text)));
         }
@@ -115,7 +116,9 @@ mod tests {
         for (text, size) in [("0", 0), ("64KiB", 65_536), ("1 MiB", 1 << 20), ("7B", 7), ("2GiB", 2 << 30)] {
             assert_eq!(bytes(text), Some(size), "{text:?}");
         }
-        for bad in ["", "KiB", "64kb", "-1", "1.5MiB", "0x10", "99999999999999999999", "99999999999999GiB", "+1"] {
+        for bad in
+            ["", "KiB", "64kb", "-1", "1.5MiB", "0x10", "99999999999999999999", "99999999999999GiB", "+1"]
+        {
             assert_eq!(bytes(bad), None, "{bad:?}");
         }
     }

@@ -25,8 +25,7 @@ fn hosts_meet(a: Option<&HostTemplate>, b: Option<&HostTemplate>) -> bool {
         (Some(a), Some(b)) if a.has_tenant() == b.has_tenant() => (&a.0, &b.0),
         _ => return false,
     };
-    a.len() == b.len()
-        && a.iter().zip(b).all(|(one, other)| one.is_none() || other.is_none() || one == other)
+    a.len() == b.len() && a.iter().zip(b).all(|(one, other)| one.is_none() || other.is_none() || one == other)
 }
 
 #[cfg(test)]

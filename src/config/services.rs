@@ -30,7 +30,10 @@ pub(super) fn services(key: Key<Named<ServiceFile>>, report: &mut Report) -> Vec
             name,
             rules: own.into_iter().map(|rule| rule.value).collect(),
             upstreams: upstreams.into_iter().map(|upstream| upstream.value).collect(),
-            tenant_header: value.tenant_header.value().map_or_else(|| TENANT_HEADER.to_owned(), |name| name.0),
+            tenant_header: value
+                .tenant_header
+                .value()
+                .map_or_else(|| TENANT_HEADER.to_owned(), |name| name.0),
             api: value.api.value().map_or(Api::ReadWrite, |api| api.0),
             unlisted: value.unlisted.value().map_or(Unlisted::Deny, |unlisted| unlisted.0),
             timeouts: value.timeouts.value().map_or_else(Timeouts::default, timeouts),
@@ -82,8 +85,9 @@ fn distinct_rules(rules: &[At<MatchRule>], report: &mut Report) {
         let earlier = by_path.entry(segments(&rule.value)).or_default();
         if let Some(other) = earlier.iter().find(|other| ambiguous(&other.value, &rule.value)) {
             let Place { path, line, .. } = &other.place;
-            let message =
-                format!("catches requests that {path} on line {line} catches equally well; make one more specific");
+            let message = format!(
+                "catches requests that {path} on line {line} catches equally well; make one more specific"
+            );
             report.add(&rule.place, message);
         }
         earlier.push(rule);

@@ -12,8 +12,9 @@ use super::quantity::{Count, Size, Time};
 use super::read::{Key, List};
 use super::services::services;
 use super::word::Output;
-use super::{AccessLog, AdminPort, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles};
-use crate::model::Limits;
+use super::{
+    AccessLog, AdminPort, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles,
+};
 
 /// Settings, and the files that they name where they name them.
 pub(super) struct Settled {
@@ -86,7 +87,8 @@ impl Desk<'_> {
             None => ("default".to_owned(), place),
         };
         if let Some(line) = names.get(&name) {
-            let message = format!("the listener on line {line} is named {name:?} too; give each its own `name`");
+            let message =
+                format!("the listener on line {line} is named {name:?} too; give each its own `name`");
             self.report.add(&place, message);
         } else {
             names.insert(name.clone(), place.line);

@@ -114,10 +114,33 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         let bad = [
-            "", "cortex:9009", "https://cortex", "ftp://cortex", "http://", "http://:80", "http://a:", "http://a:0",
-            "http://a:65536", "http://a:+1", "http://a:1:2", "http://[::1", "http://[::1]x", "http://[a]", "http://u:p@a",
-            "http://a?x", "http://a/b#c", "http://a/../b", "http://a//b", "http://{tenant}/", "http://a/{tenant}",
-            "http://1.2.3", "http://1.2.3.256", "http://0x7f.1", "http://a b", "http://a\\b", "http://a/%2e",
+            "",
+            "cortex:9009",
+            "https://cortex",
+            "ftp://cortex",
+            "http://",
+            "http://:80",
+            "http://a:",
+            "http://a:0",
+            "http://a:65536",
+            "http://a:+1",
+            "http://a:1:2",
+            "http://[::1",
+            "http://[::1]x",
+            "http://[a]",
+            "http://u:p@a",
+            "http://a?x",
+            "http://a/b#c",
+            "http://a/../b",
+            "http://a//b",
+            "http://{tenant}/",
+            "http://a/{tenant}",
+            "http://1.2.3",
+            "http://1.2.3.256",
+            "http://0x7f.1",
+            "http://a b",
+            "http://a\\b",
+            "http://a/%2e",
         ];
         for text in bad {
             assert!(Upstream::word(text).is_err(), "{text}");
