@@ -108,6 +108,9 @@ fn every_key_of_the_examples_is_in_the_schema() {
 #[test]
 fn the_schema_closes_every_section() {
     fn closed(schema: &Value, path: &str) -> usize {
+        if !schema.is_object() {
+            return 0;
+        }
         let own = usize::from(schema["properties"].is_object());
         assert!(own == 0 || schema["additionalProperties"] == Value::Bool(false), "{path}");
         let inner = schema["properties"].as_object().into_iter().flatten();
@@ -151,7 +154,9 @@ fn the_documented_file_is_the_default_but_for_its_service() {
     let settings = config::parse(&documented(), "tenantry.yaml").expect("it is valid");
     assert_eq!(settings.services.len(), 1);
     assert_eq!(Settings { services: Vec::new(), ..settings.clone() }, Settings::default());
-    for empty in ["", "{}", "# nothing\n", "listeners: [{address: '127.0.0.1:8080'}]", "telemetry: {access_log: {}}"] {
+    for empty in
+        ["", "{}", "# nothing\n", "listeners: [{address: '127.0.0.1:8080'}]", "telemetry: {access_log: {}}"]
+    {
         assert_eq!(config::parse(empty, "tenantry.yaml"), Ok(Settings::default()), "{empty}");
     }
 
@@ -216,7 +221,10 @@ fn a_whole_service_arrives() {
     let upstream = |host: &str, port, base: &str| Upstream { host: host.into(), port, base: base.into() };
     let service = Service {
         name: "logs".into(),
-        rules: vec![rule("loki.{tenant}.example.com", "", false), rule("gw.example.com", "/t/{tenant}", true)],
+        rules: vec![
+            rule("loki.{tenant}.example.com", "", false),
+            rule("gw.example.com", "/t/{tenant}", true),
+        ],
         upstreams: vec![upstream("a", 1, ""), upstream("::1", 2, "/base")],
         tenant_header: "x-tenant".into(),
         api: Api::Loki,
@@ -280,7 +288,7 @@ fn broken_keys_are_told_where_and_why() {
         ),
         ("drain: 1s\nworkers: 1\ndrain: 2s\n", &[(3, "drain", "stands here twice; it is on line 1 already")]),
         ("x: &a [1]\nadmin: {<<: *a}\n", &[(1, "x", "unknown key"), (2, "admin.<<", "unknown key")]),
-        ("drain: 1s\nstore: {path: \"a\n", &[(3, "", "")]),
+        ("drain: 1s\nstore: {path: \"a\n", &[(2, "", "unclosed quote")]),
         ("- a\n", &[(1, "", "expected a map, found a list")]),
         (
             "services:\n  Big: {match: [{host: 'x{tenant}.b'}], upstream: http://a}\n  1: 2\n",
@@ -296,7 +304,10 @@ fn broken_keys_are_told_where_and_why() {
 #[test]
 fn broken_values_are_told_where_and_why() {
     expect_all(&[
-        ("admin:\n  address: 0.0.0.0:9080\n", &[(2, "admin.address", "set `admin.tls` or listen on 127.0.0.1")]),
+        (
+            "admin:\n  address: 0.0.0.0:9080\n",
+            &[(2, "admin.address", "set `admin.tls` or listen on 127.0.0.1")],
+        ),
         (
             "listeners:\n  - {address: '127.0.0.1:1'}\n  - {address: '0.0.0.0:1'}\n",
             &[
@@ -357,7 +368,11 @@ fn broken_services_are_told_where_and_why() {
             &[
                 (3, "services.m.match", "at least one"),
                 (4, "services.m.upstream", "at least one"),
-                (5, "services.m.api", "is not one of cortex, loki, prometheus, read-write; did you mean `cortex`?"),
+                (
+                    5,
+                    "services.m.api",
+                    "is not one of cortex, loki, prometheus, read-write; did you mean `cortex`?",
+                ),
                 (6, "services.m.unlisted", "is not one of deny, allow"),
                 (7, "services.m.tenant_header", "cannot carry the tenant"),
             ],
@@ -422,28 +437,76 @@ fn bombs_are_refused_soon() {
     let deep = "[".repeat(5_000);
     let many = "a: &a {}\nb: [".to_owned() + &"*a, ".repeat(200_000) + "]";
     let wide = "- a\n".repeat(250_000);
-    for text in [&bomb, &deep, &many, &wide, "--- {}\n--- {}\n", "a: &a [*a]\n"] {
+    let told = [
+        (bomb.as_str(), "too much"),
+        (&many, "too much"),
+        (&wide, "too much"),
+        ("--- {}\n--- {}\n", "too much"),
+        (&deep, "recursion"),
+        ("a: &a [*a]\n", "recursive"),
+    ];
+    for (text, part) in told {
         let start = Instant::now();
         let found = problems(text);
         assert_eq!(found.list.len(), 1, "{found}");
-        assert!(!found.list[0].message.is_empty() && found.list[0].message.len() < 300, "{found}");
-        assert!(start.elapsed() < Duration::from_secs(10), "{found}");
+        assert!(found.list[0].message.contains(part), "{found}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{found}");
     }
 }
 
 /// Pieces that meet each other's rules more often than characters do.
 fn pieces() -> impl Strategy<Value = String> {
     let all = [
-        "services:", "\n", "\n  ", "\n    ", "- ", ": ", "match:", "host: ", "path: /", "{tenant}", "upstream: ",
-        "&a ", "*a ", "<<: ", "[", "]", "{", "}", "\"", "'", "|", ">", "!!str ", "!!int ", "!x ", "10s", "64KiB",
-        "0x10", "~", "? ", "#", "---\n", "...\n", "\t", ",", "listeners:", "address: 127.0.0.1:80", "-1", ".nan",
-        "1e400", "é", "\u{feff}", "99999999999999999999", "%YAML 1.1\n",
+        "services:",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "- ",
+        ": ",
+        "match:",
+        "host: ",
+        "path: /",
+        "{tenant}",
+        "upstream: ",
+        "&a ",
+        "*a ",
+        "<<: ",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "'",
+        "|",
+        ">",
+        "!!str ",
+        "!!int ",
+        "!x ",
+        "10s",
+        "64KiB",
+        "0x10",
+        "~",
+        "? ",
+        "#",
+        "---\n",
+        "...\n",
+        "\t",
+        ",",
+        "listeners:",
+        "address: 127.0.0.1:80",
+        "-1",
+        ".nan",
+        "1e400",
+        "é",
+        "\u{feff}",
+        "99999999999999999999",
+        "%YAML 1.1\n",
     ];
     prop::collection::vec(prop::sample::select(all.to_vec()), 0..200).prop_map(|pieces| pieces.concat())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn any_text_is_read_in_bounded_time(text in prop_oneof![pieces(), "(?s).{0,700}", "[ -~\n]{0,2048}"]) {
@@ -451,7 +514,9 @@ proptest! {
         if let Err(found) = config::parse(&text, "t.yaml") {
             prop_assert!(!found.list.is_empty());
             prop_assert!(found.list.iter().all(|p| p.line > 0 && p.column > 0), "{}", found);
-            prop_assert!(!found.to_string().is_empty());
+            let shown = found.to_string();
+            prop_assert_eq!(shown.split('\n').count(), found.list.len(), "{}", &shown);
+            prop_assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{:?}", &shown);
         }
         prop_assert!(start.elapsed() < Duration::from_secs(2));
     }

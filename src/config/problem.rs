@@ -102,6 +102,12 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
+/// A key as it is written, quoted when it has more than letters, digits, '-' and '_'.
+pub(super) fn key_shown(key: &str) -> String {
+    let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'<'));
+    if plain && (1..=40).contains(&key.len()) { key.to_owned() } else { quoted(key) }
+}
+
 /// `; did you mean …?` with the known word that is closest, or nothing when none is close.
 pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     const LONGEST: usize = 40;
@@ -118,19 +124,24 @@ pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str
         .unwrap_or_default()
 }
 
-/// Levenshtein's distance in characters.
+/// Characters to insert, remove, replace or swap with their neighbour.
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = match (i, j) {
+                (0, n) | (n, 0) => n,
+                _ => {
+                    let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                    let swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                    let swapped = if swap { rows[i - 2][j - 2] + 1 } else { usize::MAX };
+                    replaced.min(swapped).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1)
+                }
+            };
         }
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -141,6 +152,7 @@ mod tests {
     fn close_words_are_suggested() {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("inof", "info"), 1);
         let keys = ["upstream", "unlisted", "match"];
         assert_eq!(suggestion("upstreem", keys), "; did you mean `upstream`?");
         assert_eq!(suggestion("Match", keys), "; did you mean `match`?");

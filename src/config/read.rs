@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::problem::{At, Place, Report, quoted};
+use super::problem::{At, Place, Report, key_shown, suggestion};
 use super::yaml::{Entry, Node, Value};
 
 /// A type that a node can be read into.
@@ -53,7 +53,7 @@ pub(super) struct Named<T>(pub Vec<(String, At<T>)>);
 /// Places of the kind that people point at: a scalar where it begins, anything larger at its key.
 fn place_of(entry: &Entry, parent: &Place) -> Place {
     let dot = if parent.path.is_empty() { "" } else { "." };
-    let path = format!("{}{dot}{}", parent.path, entry.key);
+    let path = format!("{}{dot}{}", parent.path, key_shown(&entry.key));
     let (line, column) = match entry.node.value {
         Value::Nothing | Value::List(_) | Value::Map(_) => (entry.line, entry.column),
         Value::Bool(_) | Value::Whole(_) | Value::Number(_) | Value::Text(_) => {
@@ -96,8 +96,8 @@ pub(super) fn entries<'n>(
             }
             Some(line) => {
                 let at = Place { line: entry.line, column: entry.column, ..inner };
-                let key = quoted(&entry.key);
-                report.add(&at, format!("the key {key} stands here twice; it is on line {line} already"));
+                let key = key_shown(&entry.key);
+                report.add(&at, format!("the key `{key}` stands here twice; it is on line {line} already"));
             }
         }
     }
@@ -257,9 +257,9 @@ pub(super) fn written(field: &'static str) -> &'static str {
 
 pub(super) fn unknown(entry: &Entry, place: Place, known: &[&str], report: &mut Report) {
     let at = Place { line: entry.line, column: entry.column, ..place };
-    let close = super::problem::suggestion(&entry.key, known.iter().copied());
+    let close = suggestion(&entry.key, known.iter().copied());
     let listed = if close.is_empty() { format!("; known here: {}", known.join(", ")) } else { close };
-    report.add(&at, format!("unknown key `{}`{listed}", entry.key));
+    report.add(&at, format!("unknown key `{}`{listed}", key_shown(&entry.key)));
 }
 
 pub(super) fn missing(key: &str, place: &Place, report: &mut Report) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::file::{RuleFile, ServiceFile, TimeoutsFile};
 use super::problem::{At, Place, Report};
-use super::read::{Key, Named};
+use super::read::{Key, List, Named};
 use super::rules::{ambiguous, segments};
 use super::settle::time;
 use super::word::{Name, Word};
@@ -52,7 +52,7 @@ fn timeouts(file: TimeoutsFile) -> Timeouts {
     }
 }
 
-fn rules_of(key: Key<super::read::List<RuleFile>>, report: &mut Report) -> Vec<At<MatchRule>> {
+fn rules_of(key: Key<List<RuleFile>>, report: &mut Report) -> Vec<At<MatchRule>> {
     let files = key.value().map_or_else(Vec::new, |list| list.0);
     files.into_iter().filter_map(|file| rule(file, report)).collect()
 }

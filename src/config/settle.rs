@@ -11,7 +11,7 @@ use super::problem::{At, Place, Report};
 use super::quantity::{Count, Size, Time};
 use super::read::{Key, List};
 use super::services::services;
-use super::word::Output;
+use super::word::{FilePath, Output};
 use super::{
     AccessLog, AdminPort, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles,
 };
@@ -103,7 +103,7 @@ impl Desk<'_> {
 
     fn tls(&mut self, file: TlsFile) -> Option<TlsFiles> {
         let (cert, key) = (file.cert.given()?, file.key.given()?);
-        let mut path = |at: At<super::word::FilePath>| {
+        let mut path = |at: At<FilePath>| {
             let value = self.base.join(at.value.0);
             self.files.push(At { place: at.place, value: value.clone() });
             value

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::{Error, Location, Spanned};
 
 use super::problem::{Place, Problem, quoted};
 
@@ -37,16 +37,24 @@ pub(super) struct Entry {
 
 /// Deeper than any key is written, and shallow enough for any thread's stack.
 const MAX_DEPTH: usize = 24;
-/// Of the tree after aliases are put in; a file of 1 MiB has fewer without them.
-const MAX_NODES: usize = 200_000;
+/// One for every ten bytes of the largest file.
+const MAX_NODES: usize = 100_000;
+/// Aliases, and nodes that they may bring in altogether.
+const MAX_ALIASES: usize = 1_000;
+const MAX_ALIASED: usize = 10_000;
 
 /// Reads one document. A fault of the syntax is the only problem reported, since nothing after it
 /// can be trusted.
 pub(super) fn parse(text: &str) -> Result<Node, Problem> {
     let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_NODES, max_documents: 1 },
-        // Aliases are copied into the tree, which the budget of nodes does not see.
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_NODES },
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            max_nodes: MAX_NODES,
+            max_aliases: MAX_ALIASES,
+            max_documents: 1,
+        },
+        // The tree gets a copy for each alias, which the budget of nodes does not see.
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
         // Hands every entry of a map over, so that repeated keys are found with everything else.
         duplicate_keys: DuplicateKeyPolicy::LastWins,
         // `<<` is then a key like any other, and unknown.
@@ -59,10 +67,20 @@ pub(super) fn parse(text: &str) -> Result<Node, Problem> {
     serde_saphyr::from_str_with_options(text, options).map_err(|error| syntax(&error))
 }
 
-fn syntax(error: &serde_saphyr::Error) -> Problem {
+fn syntax(error: &Error) -> Problem {
     let at = error.location().unwrap_or(Location::UNKNOWN);
     let place = Place { path: String::new(), line: at.line().max(1), column: at.column().max(1) };
-    let text = error.without_snippet().to_string();
+    let mut error = error;
+    while let Error::AliasError { error: inner, .. } | Error::WithSnippet { error: inner, .. } = error {
+        error = inner;
+    }
+    if matches!(error, Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. }) {
+        return place.problem(format!(
+            "too much: a file has at most {MAX_NODES} values, {MAX_DEPTH} levels, {MAX_ALIASES} aliases that bring \
+             in {MAX_ALIASED} values, and one document"
+        ));
+    }
+    let text = error.to_string();
     // The place stands in front of the message already.
     let end = text.find(" at line ").or_else(|| text.find('\n')).unwrap_or(text.len());
     place.problem(text[..end].to_owned())
