@@ -55,7 +55,8 @@ pub(super) fn parse(text: &str) -> Result<Node, Problem> {
         },
         // The tree gets a copy for each alias, which the budget of nodes does not see.
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
-        // Hands every entry of a map over, so that repeated keys are found with everything else.
+        // Hands every entry of a map over, so that repeated keys are found with everything else. Not
+        // those after a key that is a number; but no key is, so such a file is refused all the same.
         duplicate_keys: DuplicateKeyPolicy::LastWins,
         // `<<` is then a key like any other, and unknown.
         merge_keys: MergeKeyPolicy::AsOrdinary,
