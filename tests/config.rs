@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use serde_json::Value;
 use tenantry::config::{self, Problems, Settings};
-use tenantry::model::{Api, MatchRule, Service, Timeouts, Unlisted, Upstream};
+use tenantry::model::{Api, Limits, MatchRule, Service, Timeouts, Unlisted, Upstream};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
@@ -194,7 +194,7 @@ drain: 0s
 fn everything_written_arrives() {
     let settings = config::parse(FULL, "/etc/tenantry/t.yaml").expect("it is valid");
     let public = &settings.listeners[0];
-    assert_eq!(public.limits, config::Limits { header_bytes: 16384, streams: 7, ..Default::default() });
+    assert_eq!(public.limits, Limits { header_bytes: 16384, streams: 7, ..Default::default() });
     let tls = public.tls.as_ref().expect("TLS");
     assert_eq!(tls.cert, Path::new("/etc/tenantry/a.pem"));
     assert_eq!(tls.key, Path::new("/b.pem"));

@@ -12,9 +12,8 @@ use super::quantity::{Count, Size, Time};
 use super::read::{Key, List};
 use super::services::services;
 use super::word::{FilePath, Output};
-use super::{
-    AccessLog, AdminPort, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles,
-};
+use super::{AccessLog, AdminPort, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles};
+use crate::model::Limits;
 
 /// Settings, and the files that they name where they name them.
 pub(super) struct Settled {
