@@ -8,7 +8,7 @@ mod permit;
 mod token;
 
 pub use cache::Cache;
-pub use jwt::{Identity, inspect, verify};
+pub use jwt::{Identity, verify};
 pub use permit::{Denied, Permit, permit};
 pub use token::{Failure, OUTCOMES, credential};
 

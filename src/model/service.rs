@@ -172,10 +172,10 @@ impl FromStr for PathTemplate {
     /// A trailing slash means nothing: prefixes end at segments.
     fn from_str(text: &str) -> Result<Self, TemplateError> {
         let inner = text.strip_prefix('/').ok_or(TemplateError::NoSlash)?;
-        let inner = inner.strip_suffix('/').unwrap_or(inner);
         if inner.is_empty() {
             return Ok(PathTemplate(Vec::new()));
         }
+        let inner = inner.strip_suffix('/').unwrap_or(inner);
         let segment = |part: &str| {
             let fits = !matches!(part, "" | "." | "..")
                 && part.bytes().all(|b| b.is_ascii_graphic() && !br#"%;\?#"{}<>^`|"#.contains(&b));

@@ -1,7 +1,7 @@
 //! One request, phase by phase: target, credential, permit, headers, back end. Forward only.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;

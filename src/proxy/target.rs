@@ -25,8 +25,8 @@ pub struct Host {
 }
 
 /// Where a request goes, if its caller may.
-pub struct Target<'a> {
-    pub service: &'a Arc<Service>,
+pub struct Target<'r, 'a> {
+    pub service: &'r Arc<Service>,
     /// What the URL says the tenant is; nobody has shown yet that there is one.
     pub tenant: &'a str,
     pub permission: Permission,
@@ -35,12 +35,12 @@ pub struct Target<'a> {
 }
 
 /// Finds the target of a request whose host is canonical.
-pub fn target<'a>(
-    routes: &'a Routes,
+pub fn target<'r, 'a>(
+    routes: &'r Routes,
     host: &'a Host,
     method: &Method,
     path: &'a str,
-) -> Result<Target<'a>, Refusal> {
+) -> Result<Target<'r, 'a>, Refusal> {
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::NoSuchMethod);
     }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::error::KeyRejected;
-use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::ParsedPublicKey;
 
 use super::shards::Shards;
-use crate::model::{Algorithm, TrustedKey};
+use crate::model::{KeyError, TrustedKey};
 
 /// A trusted key and its ready-made verifier.
 pub struct Key {
@@ -25,8 +24,8 @@ pub struct Keys {
 
 impl Key {
     /// Compiles a stored key; fails when the provider does not take its material.
-    pub fn new(record: TrustedKey) -> Result<Self, KeyRejected> {
-        let verifier = ParsedPublicKey::new(verification(record.algorithm), record.public.der())?;
+    pub fn new(record: TrustedKey) -> Result<Self, KeyError> {
+        let verifier = record.public.verifier(record.algorithm)?;
         Ok(Key { record, verifier })
     }
 
@@ -34,20 +33,6 @@ impl Key {
     /// key's own, whatever the token says. ECDSA signatures are r‖s (RFC 7518 §3.4).
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.verifier.verify_sig(message, signature).is_ok()
-    }
-}
-
-fn verification(algorithm: Algorithm) -> &'static dyn VerificationAlgorithm {
-    match algorithm {
-        Algorithm::RS256 => &signature::RSA_PKCS1_2048_8192_SHA256,
-        Algorithm::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
-        Algorithm::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
-        Algorithm::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
-        Algorithm::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
-        Algorithm::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
-        Algorithm::ES256 => &signature::ECDSA_P256_SHA256_FIXED,
-        Algorithm::ES384 => &signature::ECDSA_P384_SHA384_FIXED,
-        Algorithm::EdDSA => &signature::ED25519,
     }
 }
 

@@ -65,8 +65,8 @@ struct Rule {
 }
 
 /// A request's service and the text that stands for its tenant.
-pub struct Matched<'a> {
-    pub service: &'a Arc<Service>,
+pub struct Matched<'r, 'a> {
+    pub service: &'r Arc<Service>,
     pub tenant: &'a str,
     /// Where the path that the back end sees begins.
     pub start: usize,
@@ -132,7 +132,7 @@ impl Routes {
 
     /// The most specific rule for a canonical host (lower case, no port, no final dot) and path:
     /// by host (fixed before placeholder before any), then by path.
-    pub fn find<'a>(&'a self, host: &'a str, path: &'a str) -> Option<Matched<'a>> {
+    pub fn find<'r, 'a>(&'r self, host: &'a str, path: &'a str) -> Option<Matched<'r, 'a>> {
         let fixed = self.fixed.get(host).and_then(|paths| paths.find(path));
         let fixed = fixed.map(|found| (found, ""));
         let wild = || self.find_wild(host, path);
@@ -146,7 +146,7 @@ impl Routes {
         Some(Matched { service: &rule.service, tenant, start: if rule.strip { found.end } else { 0 } })
     }
 
-    fn find_wild<'a>(&'a self, host: &'a str, path: &str) -> Option<(Found<'a, Rule>, &'a str)> {
+    fn find_wild<'r, 'a>(&'r self, host: &'a str, path: &str) -> Option<(Found<'r, Rule>, &'a str)> {
         let candidates = self.wild.iter().filter_map(|(position, suffixes)| {
             let (before, label, after) = around_label(host, *position)?;
             let found = suffixes.get(after)?.get(before)?.find(path)?;

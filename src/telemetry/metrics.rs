@@ -151,11 +151,9 @@ impl Metrics {
         let help = "Connections of the data plane that are open.";
         page.gauge("tenantry_connections_open", help, level(|sheet| &sheet.connections_open));
         let help = "Credentials found in the cache of verified tokens.";
-        page.counter("tenantry_token_cache_hits_total", help, sum(|sheet| &sheet.cache_hits));
+        page.counter("tenantry_token_cache_hits_total", help, level(|sheet| &sheet.cache_hits));
         let help = "Credentials not found in the cache of verified tokens.";
-        page.counter("tenantry_token_cache_misses_total", help, sum(|sheet| &sheet.cache_misses));
-        let help = "Verified tokens that made room for others.";
-        page.counter("tenantry_token_cache_evictions_total", help, sum(|sheet| &sheet.cache_evictions));
+        page.counter("tenantry_token_cache_misses_total", help, level(|sheet| &sheet.cache_misses));
         let help = "Verified tokens in the caches of all workers.";
         page.gauge("tenantry_token_cache_entries", help, level(|sheet| &sheet.cache_entries));
         let help = "Requests refused by a check that should never fire.";
@@ -337,8 +335,7 @@ mod tests {
                 }
                 traffic.request(503, 0, 0);
                 worker.auth(1);
-                worker.cache_hit();
-                worker.set_cache_entries(4);
+                worker.set_cache(1, 2, 4);
                 worker.connection_opened();
                 series.overhead.observe(Duration::from_micros(30));
                 series.upstream_failure(UpstreamFailure::ConnectRefused);

@@ -24,9 +24,8 @@ pub(super) struct Sheet {
     pub(super) handshake_failures: [Count; HandshakeFailure::ALL.len()],
     pub(super) connections: Count,
     pub(super) connections_open: Level,
-    pub(super) cache_hits: Count,
-    pub(super) cache_misses: Count,
-    pub(super) cache_evictions: Count,
+    pub(super) cache_hits: Level,
+    pub(super) cache_misses: Level,
     pub(super) cache_entries: Level,
     pub(super) guard_violations: Count,
 }
@@ -38,9 +37,8 @@ impl Sheet {
             handshake_failures: Default::default(),
             connections: Count::default(),
             connections_open: Level::default(),
-            cache_hits: Count::default(),
-            cache_misses: Count::default(),
-            cache_evictions: Count::default(),
+            cache_hits: Level::default(),
+            cache_misses: Level::default(),
             cache_entries: Level::default(),
             guard_violations: Count::default(),
         }
@@ -84,24 +82,15 @@ impl Worker {
         self.sheet.handshake_failures[failure as usize].add(1);
     }
 
-    pub fn cache_hit(&self) {
-        self.sheet.cache_hits.add(1);
-    }
-
-    pub fn cache_miss(&self) {
-        self.sheet.cache_misses.add(1);
-    }
-
-    pub fn cache_evicted(&self, entries: u64) {
-        self.sheet.cache_evictions.add(entries);
-    }
-
-    /// How many verified tokens this thread's cache holds now.
-    pub fn set_cache_entries(&self, entries: u64) {
+    /// What this thread's cache of verified tokens came to: look-ups since it was made, and entries
+    /// now.
+    pub fn set_cache(&self, hits: u64, misses: u64, entries: u64) {
+        self.sheet.cache_hits.set(hits);
+        self.sheet.cache_misses.set(misses);
         self.sheet.cache_entries.set(entries);
     }
 
-    /// A check of something that cannot happen has fired; the request was refused.
+    /// A connection was closed because its HTTP/1 framing could be read in more than one way.
     pub fn guard_violation(&self) {
         self.sheet.guard_violations.add(1);
     }
