@@ -15,7 +15,7 @@ mod time;
 pub use grant::{Action, Grants, ParsePermissionError, Permission, Resource};
 pub use key::{Algorithm, KeyId, TenantClaim, TenantScope, TrustedKey, UnknownAlgorithm};
 pub use limits::Limits;
-pub use material::{KeyError, KeyKind, PublicKey};
+pub use material::{KeyError, KeyKind, MAX_KEY_TEXT, PrivateKey, PublicKey, ReadKey};
 pub use name::{NameError, OrgId, TenantId};
 pub use principal::Admin;
 pub use secret::Secret;
