@@ -9,7 +9,8 @@ use crate::model::Secret;
 /// What nobody's password is checked against when there is no user of that name, so that asking
 /// for an unknown user takes as long as for a known one. The hash of random bytes that were thrown
 /// away, with the parameters that [`hash`] uses.
-pub const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$x8RXs/ch/4wFmNWIXf8lsQ$DbUUeL9F5MaMaTlhT9JOVfupRWgqU7UMtEXnqGSUp6M";
+pub const DECOY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$x8RXs/ch/4wFmNWIXf8lsQ$DbUUeL9F5MaMaTlhT9JOVfupRWgqU7UMtEXnqGSUp6M";
 
 /// The operating system gave no randomness for the salt, or the password is longer than 4 GiB.
 #[derive(Debug, thiserror::Error)]
