@@ -71,9 +71,14 @@ impl Flaws {
 
     /// Nothing, when nothing is wrong.
     pub fn settle(self) -> Result<(), Fault> {
-        match self.0.is_empty() {
-            true => Ok(()),
-            false => Err(Fault::Invalid(self)),
+        self.yields(Some(()))
+    }
+
+    /// What was read, when nothing is wrong. None stands for what flaws have kept from being read.
+    pub fn yields<T>(self, read: Option<T>) -> Result<T, Fault> {
+        match read {
+            Some(whole) if self.0.is_empty() => Ok(whole),
+            _ => Err(Fault::Invalid(self)),
         }
     }
 }
