@@ -1,1 +1,75 @@
-//! To be written.
+//! The admin port: our own REST dialect as one table of routes, which also yields the OpenAPI
+//! document. Turns wire forms into use cases of `control` and what comes of them into answers;
+//! decides nothing itself.
+
+mod body;
+mod caller;
+mod etag;
+mod frame;
+mod health;
+mod keyform;
+mod keys;
+mod listing;
+mod me;
+mod openapi;
+mod problem;
+mod serve;
+mod tenants;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use bytes::Bytes;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::control::Control;
+use problem::Refusal;
+
+pub use serve::serve;
+
+/// What the admin port stands upon.
+pub struct Wiring {
+    pub control: Arc<Control>,
+    /// Whether this node takes requests: `/-/ready`.
+    pub ready: Box<dyn Fn() -> bool + Send + Sync>,
+    /// The text of `/metrics`, in the Prometheus format.
+    pub metrics: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What every handler sees.
+struct Desk {
+    wiring: Wiring,
+    /// The OpenAPI document as JSON.
+    document: Bytes,
+}
+
+type State = axum::extract::State<Arc<Desk>>;
+
+/// The admin port's routes. Callers' addresses come as `ConnectInfo<SocketAddr>`, which [`serve`]
+/// sets.
+pub fn router(wiring: Wiring) -> Router {
+    let (router, document) = table().split_for_parts();
+    let document = openapi::finish(document);
+    router
+        .fallback(|| async { Refusal::NoRoute })
+        .method_not_allowed_fallback(|| async { Refusal::Method })
+        .with_state(Arc::new(Desk { wiring, document }))
+        .layer(from_fn(frame::frame))
+}
+
+/// The one table: what is routed is documented.
+fn table() -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::with_openapi(openapi::preamble())
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::search))
+        .routes(routes!(tenants::read, tenants::replace, tenants::change, tenants::delete))
+        .routes(routes!(keys::list, keys::add))
+        .routes(routes!(keys::read, keys::replace, keys::remove))
+        .routes(routes!(me::read))
+        .routes(routes!(openapi::read))
+        .routes(routes!(health::healthy))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+}

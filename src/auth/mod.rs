@@ -4,6 +4,7 @@
 mod cache;
 mod claims;
 mod jwt;
+pub mod password;
 mod permit;
 mod token;
 

@@ -10,7 +10,7 @@ const JSON: u8 = 1;
 
 /// The kinds of records; each has its own table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     Tenant,
     Org,
     Key,

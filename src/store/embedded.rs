@@ -11,12 +11,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use redb::backends::FileBackend;
 use redb::{
     Builder, Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
-    StorageBackend, StorageError, TableDefinition, WriteTransaction,
+    ReadableTableMetadata, StorageBackend, StorageError, TableDefinition, WriteTransaction,
 };
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::codec::{self, Kind};
-use super::{Change, Commits, Committed, Expect, Record, RecordId, Revision, StoreError, Stored};
+use super::{
+    Change, Commits, Committed, Cut, Expect, Order, Page, Record, RecordId, Revision, StoreError, Stored,
+};
 
 const FILE: &str = "tenantry.redb";
 /// A store that is being made. It gets its name when it is whole, so that a crash meanwhile leaves
@@ -106,6 +108,22 @@ impl Store {
         let table = read.open_table(rows(kind)).map_err(fault)?;
         let row = table.get(key).map_err(fault)?;
         row.map(|row| stored(kind, key, row.value())).transpose()
+    }
+
+    /// One page of the records of one kind, as of one revision.
+    pub fn page(&self, cut: &Cut<'_>) -> Result<Page<Record>, StoreError> {
+        let read = self.database.begin_read().map_err(fault)?;
+        let table = read.open_table(rows(cut.kind)).map_err(fault)?;
+        let total = usize::try_from(table.len().map_err(fault)?).unwrap_or(usize::MAX);
+        let rows = table.iter().map_err(fault)?;
+        let rows: Box<dyn Iterator<Item = _>> = match cut.order {
+            Order::Ascending => Box::new(rows),
+            Order::Descending => Box::new(rows.rev()),
+        };
+        cut.of(rows, total, |row| {
+            let (key, row) = row.map_err(fault)?;
+            stored(cut.kind, key.value(), row.value())
+        })
     }
 
     /// Makes all the changes, in their order, or none of them: a [`StoreError::Conflict`] when an

@@ -3,6 +3,7 @@
 
 mod codec;
 mod embedded;
+mod page;
 #[cfg(test)]
 mod torn;
 
@@ -13,7 +14,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::model::{Admin, KeyId, OrgId, OrgRecord, Tenant, TenantId, TrustedKey};
 
+pub use codec::Kind;
 pub use embedded::Store;
+pub use page::{Cut, Order, Page};
 
 /// Counts commits from 1; an empty store is at 0. Also the version of the records that a commit
 /// wrote, and so their ETag.

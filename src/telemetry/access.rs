@@ -178,7 +178,8 @@ impl AccessWriter {
         if let Message::Block(Block { mut bytes, .. }) = refused {
             self.dropped.fetch_add(lines_in(&bytes), Ordering::Relaxed);
             bytes.clear();
-            self.block = bytes;
+            let spare = std::mem::replace(&mut self.block, bytes);
+            drop(self.home.try_send(spare));
         }
     }
 }

@@ -44,13 +44,22 @@ fn is_plain(byte: u8) -> bool {
 #[cold]
 fn escaped(out: &mut Vec<u8>, text: &[u8]) {
     for chunk in text.utf8_chunks() {
-        for char in chunk.valid().chars() {
+        let valid = chunk.valid();
+        let mut copied = 0;
+        for (at, char) in valid.char_indices().filter(|(_, char)| needs_escape(*char)) {
+            out.extend_from_slice(&valid.as_bytes()[copied..at]);
             escape(out, char);
+            copied = at + char.len_utf8();
         }
+        out.extend_from_slice(&valid.as_bytes()[copied..]);
         if !chunk.invalid().is_empty() {
             out.extend_from_slice("\u{FFFD}".as_bytes());
         }
     }
+}
+
+fn needs_escape(char: char) -> bool {
+    if char.is_ascii() { !is_plain(char as u8) } else { is_unsafe(char) }
 }
 
 fn escape(out: &mut Vec<u8>, char: char) {
@@ -60,13 +69,12 @@ fn escape(out: &mut Vec<u8>, char: char) {
         '\n' => out.extend_from_slice(b"\\n"),
         '\r' => out.extend_from_slice(b"\\r"),
         '\t' => out.extend_from_slice(b"\\t"),
-        char if is_unsafe(char) => {
-            for unit in char.encode_utf16(&mut [0; 2]) {
+        other => {
+            for unit in other.encode_utf16(&mut [0; 2]) {
                 out.extend_from_slice(b"\\u");
                 out.extend([12, 8, 4, 0].map(|shift| b"0123456789abcdef"[usize::from(*unit >> shift & 0xF)]));
             }
         }
-        char => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
     }
 }
 

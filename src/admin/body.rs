@@ -1,0 +1,98 @@
+//! JSON bodies: read within bounds, and every fault told with the field that has it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use super::problem::Refusal;
+use crate::control::{Fault, Flaws};
+
+/// The largest body, in bytes.
+pub(super) const MOST: usize = 256 * 1024;
+const IN_TIME: Duration = Duration::from_secs(10);
+
+/// A JSON body. The content type is required: a browser sends it to another origin only after
+/// asking, and nobody here answers such a question.
+pub(super) struct Body<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
+        if !is_json(request.headers()) {
+            return Err(Refusal::MediaType);
+        }
+        let bytes = read(request.into_body()).await?;
+        parse(&bytes).map(Body)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(Ok(text)), None) = (types.next().map(|value| value.to_str()), types.next()) else {
+        return false;
+    };
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    ["application/json", "application/merge-patch+json"].iter().any(|json| essence.eq_ignore_ascii_case(json))
+}
+
+async fn read(body: axum::body::Body) -> Result<Bytes, Refusal> {
+    let whole = tokio::time::timeout(IN_TIME, Limited::new(body, MOST).collect());
+    match whole.await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+        Ok(Err(_)) => Err(Refusal::Malformed("the body broke off".to_owned())),
+        Err(_elapsed) => Err(Refusal::SlowBody),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        match error.classify() {
+            serde_json::error::Category::Data => {
+                Fault::invalid(if path == "." { "body".to_owned() } else { path }, error).into()
+            }
+            _ => no_json(&error),
+        }
+    })?;
+    json.end().map_err(|error| no_json(&error))?;
+    Ok(value)
+}
+
+fn no_json(error: &serde_json::Error) -> Refusal {
+    Refusal::Malformed(format!("the body is no JSON: {error}"))
+}
+
+/// The fields of a body that its type does not name.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Rest(BTreeMap<String, IgnoredAny>);
+
+impl Rest {
+    /// Refuses each field that is not among the tolerated ones.
+    pub(super) fn refuse(&self, tolerated: &[&[&str]], flaws: &mut Flaws) {
+        for field in self.0.keys() {
+            if !tolerated.iter().any(|names| names.contains(&field.as_str())) {
+                flaws.add(field, "there is no such field");
+            }
+        }
+    }
+}
+
+/// Tells a field that is null (`Some(None)`) from one that is not there.
+pub(super) fn nullable<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,147 @@
+//! Who calls the admin port. Each scheme answers that it was not asked, whom it recognised, or that
+//! it was asked and refuses; a refused credential never counts as none.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use zeroize::Zeroizing;
+
+use super::Desk;
+use super::problem::Refusal;
+use crate::control::{Authority, Control, Fault};
+use crate::model::Secret;
+
+/// Somebody who was recognised.
+pub(super) enum Caller {
+    SuperAdmin(Authority),
+}
+
+/// A caller that may manage tenants and keys.
+pub(super) struct SuperAdmin(pub Authority);
+
+/// What one scheme makes of a request's credential.
+enum Outcome {
+    NotRequested,
+    Authenticated(Caller),
+    Failed(Refusal),
+}
+
+/// The one `Authorization` header of a request.
+struct Credential<'a> {
+    scheme: &'a str,
+    value: &'a str,
+}
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+impl FromRequestParts<Arc<Desk>> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Refusal> {
+        let Some(credential) = Credential::of(&parts.headers)? else {
+            return Err(Fault::Unauthenticated.into());
+        };
+        match basic(&desk.wiring.control, &credential, address(parts)).await {
+            Outcome::Authenticated(caller) => Ok(caller),
+            Outcome::Failed(refusal) => Err(refusal),
+            Outcome::NotRequested => Err(Fault::Unauthenticated.into()),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Desk>> for SuperAdmin {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Refusal> {
+        match Caller::from_request_parts(parts, desk).await? {
+            Caller::SuperAdmin(authority) => Ok(SuperAdmin(authority)),
+        }
+    }
+}
+
+impl<'a> Credential<'a> {
+    fn of(headers: &'a HeaderMap) -> Result<Option<Self>, Refusal> {
+        let mut all = headers.get_all(header::AUTHORIZATION).iter();
+        let (first, second) = (all.next(), all.next());
+        if second.is_some() {
+            return Err(Refusal::Malformed("there is more than one Authorization header".to_owned()));
+        }
+        // What is no text is no credential of any scheme.
+        let Some(text) = first.map(|value| value.to_str().unwrap_or_default()) else { return Ok(None) };
+        let (scheme, value) = text.split_once(' ').unwrap_or((text, ""));
+        Ok(Some(Credential { scheme, value: value.trim_matches(' ') }))
+    }
+}
+
+/// RFC 7617: a super admin's name and password.
+async fn basic(control: &Control, credential: &Credential<'_>, address: IpAddr) -> Outcome {
+    if !credential.scheme.eq_ignore_ascii_case("basic") {
+        return Outcome::NotRequested;
+    }
+    let Some((user, password)) = user_and_password(credential.value) else {
+        return Outcome::Failed(Fault::Unauthenticated.into());
+    };
+    match control.authenticate(&user, password, address, Instant::now()).await {
+        Ok(authority) => Outcome::Authenticated(Caller::SuperAdmin(authority)),
+        Err(fault) => Outcome::Failed(fault.into()),
+    }
+}
+
+fn user_and_password(encoded: &str) -> Option<(String, Secret)> {
+    let bytes = Zeroizing::new(BASE64.decode(encoded).ok()?);
+    let (user, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
+    Some((user.to_owned(), Secret::new(password.to_owned())))
+}
+
+/// The caller's address; all callers share one where the listener does not tell.
+fn address(parts: &Parts) -> IpAddr {
+    match parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+        Some(ConnectInfo(peer)) => peer.ip(),
+        None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn credential(values: &[&'static str]) -> Result<Option<(String, String)>, Refusal> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        let read = Credential::of(&headers)?;
+        Ok(read.map(|credential| (credential.scheme.to_owned(), credential.value.to_owned())))
+    }
+
+    #[test]
+    fn one_header_is_read_and_two_are_refused() {
+        let read = |values: &[&'static str]| credential(values).ok().flatten();
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&["bAsIc  YTpi "]), Some(("bAsIc".into(), "YTpi".into())));
+        assert_eq!(read(&["Basic"]), Some(("Basic".into(), String::new())));
+        assert!(matches!(credential(&["Basic YTpi", "Basic YTpi"]), Err(Refusal::Malformed(_))));
+    }
+
+    #[test]
+    fn passwords_may_have_colons_and_users_may_not() {
+        let read =
+            |text: &str| user_and_password(text).map(|(user, secret)| (user, secret.reveal().to_owned()));
+        assert_eq!(read("YTpiOmM="), Some(("a".into(), "b:c".into())));
+        assert_eq!(read("YTpiOmM"), Some(("a".into(), "b:c".into())), "without padding");
+        for bad in ["", "%%%", "YQ==", "//46YQ=="] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What every request to the admin port has around it: an id, a span, an end in time, and answers
+//! that nobody stores.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+
+use super::problem::Refusal;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const IN_TIME: Duration = Duration::from_secs(30);
+
+pub(super) async fn frame(request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let span = tracing::info_span!(
+        "admin",
+        id = id.to_str().unwrap_or_default(),
+        method = %request.method(),
+        path = request.uri().path(),
+    );
+    let answer = tokio::time::timeout(IN_TIME, next.run(request)).instrument(span).await;
+    let mut response = answer.unwrap_or_else(|_elapsed| Refusal::TimedOut.into_response());
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The caller's own id when it is one word of at most 128 visible characters, else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let sane = |value: &&HeaderValue| {
+        (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    headers.get(REQUEST_ID).filter(sane).cloned().unwrap_or_else(new_id)
+}
+
+fn new_id() -> HeaderValue {
+    let random = getrandom::u64().unwrap_or_default();
+    HeaderValue::try_from(format!("{random:016x}")).expect("hex digits are a header value")
+}

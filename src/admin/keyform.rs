@@ -1,0 +1,267 @@
+//! Keys as they are written and shown on the wire.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::body::Rest;
+use super::problem::Refusal;
+use crate::control::{Claim, Conditions, Flaws, KeyChange, Leeway, NewKey, Prose};
+use crate::model::{
+    Algorithm, Grants, KeyId, PublicKey, ReadKey, TenantClaim, TenantId, TenantScope, TrustedKey,
+};
+
+/// What the gateway says itself; whoever writes back what was read sends it along.
+const OURS: &[&str] = &["created_at", "fingerprint", "kind"];
+
+/// A trusted key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
+pub(super) struct Shown {
+    /// The `kid` by which tokens name it.
+    #[schema(example = "7f1e0a5a9e9d0f3c0c8b6d6c3f7a6c1e4b2d9a10")]
+    id: String,
+    /// The algorithm of its tokens; they cannot choose another.
+    #[schema(example = "RS256")]
+    algorithm: &'static str,
+    /// What kind of key it is.
+    #[schema(example = "RSA-2048")]
+    kind: String,
+    /// SubjectPublicKeyInfo as PEM.
+    public_key: String,
+    /// Lower-case hex of the SHA-1 of `public_key`: the id that Opstrace's tools give it.
+    fingerprint: String,
+    tenants: Tenants,
+    claim: ClaimForm,
+    issuer: Option<String>,
+    audience: Option<String>,
+    require_exp: bool,
+    /// Seconds.
+    leeway: u8,
+    fallback: bool,
+    grants: Vec<String>,
+    description: String,
+    /// RFC 3339.
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// `"all"`, or a list of tenants' ids.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(untagged, expecting = "is \"all\", or a list of tenants' ids")]
+enum Tenants {
+    #[schema(example = "all")]
+    All(String),
+    Only(Vec<String>),
+}
+
+/// PEM, or a JWK as an object or a text.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged, expecting = "is PEM, or a JWK as an object or a text")]
+enum Material {
+    #[schema(example = "-----BEGIN PUBLIC KEY-----\n…\n-----END PUBLIC KEY-----")]
+    Text(String),
+    #[schema(value_type = Object)]
+    Jwk(serde_json::Map<String, serde_json::Value>),
+}
+
+/// Seconds, or a text such as `30s`; at most 60 s.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged, expecting = "is a number of seconds, or a text such as \"30s\"")]
+enum Span {
+    #[schema(example = 0)]
+    Seconds(u64),
+    #[schema(example = "30s")]
+    Text(String),
+}
+
+/// A key to be trusted, or the conditions under which one shall be.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = KeyForm)]
+pub(super) struct Form {
+    /// The `kid` by which tokens name it (`kid` is accepted as this field's name too). A JWK's own,
+    /// else the key's fingerprint, when left out. Cannot be changed.
+    #[serde(alias = "kid")]
+    #[schema(min_length = 1, max_length = 256)]
+    id: Option<String>,
+    /// PEM, or a JWK as an object or a text. Of a private key the public part is kept. Needed when
+    /// adding; cannot be changed.
+    public_key: Option<Material>,
+    /// The algorithm of its tokens. A JWK's own, else RS256, ES256, ES384 or EdDSA by the kind of
+    /// key, when left out. Cannot be changed.
+    #[schema(example = "RS256")]
+    algorithm: Option<String>,
+    /// The tenants for which it may speak: `"all"`, the default, or a list of ids.
+    tenants: Option<Tenants>,
+    /// Where its tokens name their tenant. `{"name": "sub", "prefix": "tenant-"}` when left out.
+    claim: Option<ClaimForm>,
+    /// `iss` must be exactly this; not looked at when left out.
+    issuer: Option<String>,
+    /// `aud` must be or contain exactly this; not looked at when left out.
+    audience: Option<String>,
+    /// Whether a token without `exp` is refused.
+    #[schema(default = true)]
+    require_exp: Option<bool>,
+    /// How far a token's times may be off; not at all when left out.
+    leeway: Option<Span>,
+    /// Whether it is tried for tokens without `kid`. At most one key is.
+    #[schema(default = false)]
+    fallback: Option<bool>,
+    /// What its tokens may do: `*`, `metrics:*`, `*:read`, `logs:write`, …
+    #[schema(default = json!(["*"]))]
+    grants: Option<Vec<String>>,
+    #[schema(max_length = 4096)]
+    description: Option<String>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    rest: Rest,
+}
+
+/// Where a token names its tenant.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ClaimForm {
+    /// A claim whose value is a text.
+    #[schema(example = "sub")]
+    name: String,
+    /// What stands before the tenant's id in that text.
+    #[serde(default)]
+    #[schema(example = "tenant-")]
+    prefix: String,
+}
+
+impl From<TrustedKey> for Shown {
+    fn from(key: TrustedKey) -> Self {
+        Shown {
+            id: key.id.to_string(),
+            algorithm: key.algorithm.as_str(),
+            kind: key.public.kind().to_string(),
+            public_key: key.public.pem(),
+            fingerprint: key.public.fingerprint().to_string(),
+            tenants: match key.tenants {
+                TenantScope::All => Tenants::All("all".to_owned()),
+                TenantScope::Only(tenants) => Tenants::Only(tenants.into_iter().map(String::from).collect()),
+            },
+            claim: ClaimForm { name: key.claim.name, prefix: key.claim.prefix },
+            issuer: key.issuer,
+            audience: key.audience,
+            require_exp: key.require_exp,
+            leeway: key.leeway,
+            fallback: key.fallback,
+            grants: key.grants.into(),
+            description: key.description,
+            created_at: key.created_at.to_string(),
+        }
+    }
+}
+
+impl Form {
+    pub(super) fn create(mut self) -> Result<NewKey, Refusal> {
+        let mut flaws = Flaws::default();
+        self.rest.refuse(&[], &mut flaws);
+        if self.public_key.is_none() {
+            flaws.add("public_key", "is missing");
+        }
+        let read = read_material(self.public_key.take(), &mut flaws);
+        let id = self.id.as_deref().and_then(|id| read_id(id, &mut flaws));
+        let algorithm = read_algorithm(self.algorithm.as_deref(), &mut flaws);
+        let conditions = self.conditions(&mut flaws);
+        let ReadKey { key, id: own_id, algorithm: own_algorithm } = flaws.yields(read)?;
+        Ok(NewKey {
+            id: id.or(own_id).unwrap_or_else(|| key.fingerprint()),
+            algorithm: algorithm.or(own_algorithm).unwrap_or(Algorithm::default_for(key.kind())),
+            public: key,
+            conditions,
+        })
+    }
+
+    pub(super) fn replace(mut self, id: &KeyId) -> Result<KeyChange, Refusal> {
+        let mut flaws = Flaws::default();
+        self.rest.refuse(&[OURS], &mut flaws);
+        if self.id.as_deref().is_some_and(|given| given != id.as_str()) {
+            flaws.add("id", "cannot be changed: remove the key and add it again");
+        }
+        let public = read_material(self.public_key.take(), &mut flaws).map(|read| read.key);
+        let algorithm = read_algorithm(self.algorithm.as_deref(), &mut flaws);
+        let conditions = self.conditions(&mut flaws);
+        flaws.settle()?;
+        Ok(KeyChange { conditions, public, algorithm })
+    }
+
+    /// The conditions, whole when there are no flaws.
+    fn conditions(self, flaws: &mut Flaws) -> Conditions {
+        Conditions {
+            tenants: read_tenants(self.tenants, flaws),
+            claim: read_claim(self.claim, flaws),
+            issuer: read_line("issuer", self.issuer, flaws),
+            audience: read_line("audience", self.audience, flaws),
+            require_exp: self.require_exp.unwrap_or(true),
+            leeway: read_leeway(self.leeway, flaws),
+            fallback: self.fallback.unwrap_or(false),
+            grants: read_grants(self.grants, flaws),
+            description: flaws
+                .take("description", Prose::parse(self.description.unwrap_or_default()))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+fn read_material(material: Option<Material>, flaws: &mut Flaws) -> Option<ReadKey> {
+    let text = match material? {
+        Material::Text(text) => text,
+        Material::Jwk(members) => serde_json::Value::Object(members).to_string(),
+    };
+    flaws.take("public_key", PublicKey::read(&text))
+}
+
+fn read_id(text: &str, flaws: &mut Flaws) -> Option<KeyId> {
+    let rule = || format!("has 1 to {} printable ASCII characters, without space", KeyId::MAX);
+    flaws.take("id", KeyId::parse(text).ok_or_else(rule))
+}
+
+fn read_algorithm(text: Option<&str>, flaws: &mut Flaws) -> Option<Algorithm> {
+    flaws.take("algorithm", text?.parse())
+}
+
+fn read_tenants(tenants: Option<Tenants>, flaws: &mut Flaws) -> TenantScope {
+    let ids = match tenants {
+        None => return TenantScope::All,
+        Some(Tenants::All(word)) if word == "all" => return TenantScope::All,
+        Some(Tenants::All(_)) => {
+            flaws.add("tenants", "is \"all\", or a list of tenants' ids");
+            Vec::new()
+        }
+        Some(Tenants::Only(ids)) => ids,
+    };
+    let read = ids.iter().enumerate();
+    let read = read.filter_map(|(index, id)| flaws.take(&format!("tenants[{index}]"), TenantId::parse(id)));
+    TenantScope::Only(read.collect())
+}
+
+fn read_claim(form: Option<ClaimForm>, flaws: &mut Flaws) -> TenantClaim {
+    let Some(form) = form else { return TenantClaim::default() };
+    let name = read_line("claim.name", Some(form.name), flaws).unwrap_or_default();
+    let prefix = Some(form.prefix).filter(|prefix| !prefix.is_empty());
+    TenantClaim { name, prefix: read_line("claim.prefix", prefix, flaws).unwrap_or_default() }
+}
+
+fn read_line(field: &str, text: Option<String>, flaws: &mut Flaws) -> Option<String> {
+    flaws.take(field, Claim::parse(text?)).map(String::from)
+}
+
+fn read_leeway(span: Option<Span>, flaws: &mut Flaws) -> Leeway {
+    let duration = match span {
+        None => Ok(Duration::ZERO),
+        Some(Span::Seconds(seconds)) => Ok(Duration::from_secs(seconds)),
+        Some(Span::Text(text)) => humantime::parse_duration(&text).map_err(|error| error.to_string()),
+    };
+    let leeway = duration.and_then(|duration| Leeway::new(duration).map_err(|error| error.to_string()));
+    flaws.take("leeway", leeway).unwrap_or_default()
+}
+
+fn read_grants(patterns: Option<Vec<String>>, flaws: &mut Flaws) -> Grants {
+    let Some(patterns) = patterns else { return Grants::ALL };
+    let read = Grants::parse(patterns.iter().map(String::as_str));
+    flaws.take("grants", read).unwrap_or(Grants::NONE)
+}

@@ -1,0 +1,129 @@
+//! The OpenAPI document: what stands before the routes' own parts, and the refusals that follow from
+//! what a route takes.
+
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::State;
+use super::problem::Problem;
+
+const SCHEME: &str = "basic";
+
+/// This document.
+#[utoipa::path(
+    get, path = "/api/v1/openapi.json", tag = "meta", security(()),
+    responses((status = 200, description = "An OpenAPI 3.1 document.", body = serde_json::Value))
+)]
+pub(super) async fn read(state: State) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], state.document.clone())
+}
+
+/// What stands before the routes.
+pub(super) fn preamble() -> OpenApi {
+    let mut info = Info::new("tenantry", env!("CARGO_PKG_VERSION"));
+    info.description = Some(
+        "Tenants and trusted keys of a tenantry gateway. A write is live in the data plane of the answering \
+         node when it is answered. Refusals are problems (RFC 9457); a refusal with 422 names each field that \
+         breaks a rule. Every record has an ETag, and writes take If-Match."
+            .to_owned(),
+    );
+    let mut components = Components::new();
+    let basic = Http::builder()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some("The name and password of a super admin."))
+        .build();
+    components.add_security_scheme(SCHEME, SecurityScheme::Http(basic));
+    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    let mut nested = Vec::new();
+    Problem::schemas(&mut nested);
+    components.schemas.extend(nested);
+    OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components))
+        .security(Some([SecurityRequirement::new(SCHEME, [""; 0])]))
+        .build()
+}
+
+/// The document with each route's refusals, as JSON.
+pub(super) fn finish(mut document: OpenApi) -> Bytes {
+    for item in document.paths.paths.values_mut() {
+        for operation in operations(item) {
+            for (status, description) in refusals(operation) {
+                let response = || problem(description);
+                let told = operation.responses.responses.entry(status.as_str().to_owned());
+                told.or_insert_with(|| RefOr::T(response()));
+            }
+            for (status, response) in &mut operation.responses.responses {
+                tell_as_problem(status, response);
+            }
+        }
+    }
+    document.to_json().expect("the document has no map with other keys than texts").into()
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+}
+
+/// The refusals that follow from what an operation takes. Those that it declares itself are left.
+fn refusals(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
+    let parameters = || {
+        operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
+        })
+    };
+    let has = |place: ParameterIn| parameters().any(|parameter| parameter.parameter_in == place);
+    let mut refusals = Vec::new();
+    // A public operation says so itself; the others fall under the document's scheme.
+    if operation.security.is_none() {
+        refusals.extend([
+            (StatusCode::BAD_REQUEST, "The request is malformed."),
+            (StatusCode::UNAUTHORIZED, "The credentials are wrong, or there are none."),
+            (StatusCode::TOO_MANY_REQUESTS, "Too many failed logins; Retry-After says how long to wait."),
+            (StatusCode::INTERNAL_SERVER_ERROR, "Something failed inside."),
+        ]);
+    }
+    refusals.push((StatusCode::SERVICE_UNAVAILABLE, "Too much is going on; try again."));
+    if operation.request_body.is_some() {
+        refusals.extend([
+            (StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."),
+            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not sent as JSON."),
+            (StatusCode::UNPROCESSABLE_ENTITY, "Fields break rules; each is named."),
+        ]);
+    }
+    if has(ParameterIn::Query) {
+        refusals.push((StatusCode::UNPROCESSABLE_ENTITY, "Parameters break rules; each is named."));
+    }
+    if has(ParameterIn::Path) {
+        refusals.push((StatusCode::NOT_FOUND, "There is no such record."));
+    }
+    if has(ParameterIn::Header) {
+        refusals.push((StatusCode::PRECONDITION_FAILED, "The record is at another version."));
+    }
+    refusals
+}
+
+/// Gives every refusal without a body of its own the form of a problem.
+fn tell_as_problem(status: &str, response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response
+        && status >= "400"
+        && response.content.is_empty()
+    {
+        *response = problem(&response.description);
+    }
+}
+
+fn problem(description: &str) -> Response {
+    let schema = Ref::from_schema_name(Problem::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+}

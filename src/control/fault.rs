@@ -1,0 +1,95 @@
+//! What can go wrong with a use case, in words for whoever asked for it. Knows no status codes.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::auth::password::HashError;
+use crate::store::{RecordId, StoreError};
+
+/// Why a use case was refused, or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Something that was given breaks a rule.
+    #[error("{0}")]
+    Invalid(Flaws),
+    #[error("{0} does not exist")]
+    NotFound(RecordId),
+    /// It would contradict another record.
+    #[error("{0}")]
+    Conflict(String),
+    /// The record is not at the version that the caller has seen.
+    #[error("{0} has been changed since: read it again and repeat the change")]
+    Precondition(RecordId),
+    #[error("the user name or the password is wrong, or there is none")]
+    Unauthenticated,
+    /// Too much is going on; the same may work in a second.
+    #[error("too many requests at once: try again in a second")]
+    Busy,
+    /// Too many failures of this caller.
+    #[error("too many failed attempts: try again in {} s", seconds(*retry_after))]
+    TooMany { retry_after: Duration },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// A thread of ours panicked; the panic's own message is in the log.
+    #[error("the work was broken off")]
+    Broken,
+}
+
+impl Fault {
+    pub fn invalid(field: impl Into<String>, message: impl fmt::Display) -> Self {
+        Fault::Invalid(Flaws(vec![Flaw { field: field.into(), message: message.to_string() }]))
+    }
+}
+
+/// A duration in whole seconds, rounded up, so that it is not too early after them.
+pub fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// One thing that is wrong: where, and which rule it breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    pub field: String,
+    pub message: String,
+}
+
+/// All that is wrong with what was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flaws(pub Vec<Flaw>);
+
+impl Flaws {
+    pub fn add(&mut self, field: &str, message: impl fmt::Display) {
+        self.0.push(Flaw { field: field.to_owned(), message: message.to_string() });
+    }
+
+    /// The value of a field, or a flaw and none.
+    pub fn take<T, E: fmt::Display>(&mut self, field: &str, read: Result<T, E>) -> Option<T> {
+        read.map_err(|error| self.add(field, error)).ok()
+    }
+
+    /// Nothing, when nothing is wrong.
+    pub fn settle(self) -> Result<(), Fault> {
+        self.yields(Some(()))
+    }
+
+    /// What was read, when nothing is wrong. None stands for what flaws have kept from being read.
+    pub fn yields<T>(self, read: Option<T>) -> Result<T, Fault> {
+        match read {
+            Some(whole) if self.0.is_empty() => Ok(whole),
+            _ => Err(Fault::Invalid(self)),
+        }
+    }
+}
+
+/// `name: must not be empty; leeway: …`
+impl fmt::Display for Flaws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, flaw) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{}: {}", flaw.field, flaw.message)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Pages: which records of one kind are shown, and how they are cut out of the rest.
+
+use super::{Kind, Record, Stored};
+
+/// Which way keys run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    Ascending,
+    Descending,
+}
+
+/// Which page of the records of one kind, in the order of their keys.
+pub struct Cut<'a> {
+    pub kind: Kind,
+    pub order: Order,
+    pub skip: usize,
+    pub take: usize,
+    /// Which records are counted and shown; all when none, and then only those shown are read.
+    pub wanted: Option<&'a dyn Fn(&Record) -> bool>,
+}
+
+/// One page, and how many records there are on all pages.
+pub struct Page<T> {
+    pub items: Vec<Stored<T>>,
+    pub total: usize,
+}
+
+impl Cut<'_> {
+    /// Cuts the page out of `rows`, which are `total` and run the right way.
+    pub(super) fn of<R, E>(
+        &self,
+        rows: impl Iterator<Item = R>,
+        total: usize,
+        read: impl Fn(R) -> Result<Stored<Record>, E>,
+    ) -> Result<Page<Record>, E> {
+        let Some(wanted) = self.wanted else {
+            let items = rows.skip(self.skip).take(self.take).map(read).collect::<Result<_, _>>()?;
+            return Ok(Page { items, total });
+        };
+        let mut page = Page { items: Vec::new(), total: 0 };
+        for row in rows {
+            let record = read(row)?;
+            if !wanted(&record.value) {
+                continue;
+            }
+            if page.total >= self.skip && page.items.len() < self.take {
+                page.items.push(record);
+            }
+            page.total += 1;
+        }
+        Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{OrgId, Tenant, TenantId, Timestamp};
+    use crate::store::{Change, Store};
+
+    fn names(page: &Page<Record>) -> Vec<String> {
+        page.items.iter().map(|stored| stored.value.id().address().1.to_owned()).collect()
+    }
+
+    #[test]
+    fn pages_are_cut_in_the_order_of_keys() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path()).expect("a store");
+        for name in ["b1", "a1", "c2", "d1"] {
+            let id = TenantId::parse(name).expect("an id");
+            let (org_id, at) = (OrgId::nth(&id, 1), Timestamp::from_seconds(1));
+            let (name, description) = (name.to_owned(), String::new());
+            let tenant = Tenant { id, name, description, org_id, created_at: at, updated_at: at };
+            store.commit(&[], vec![Change::Put(Record::Tenant(tenant))]).expect("a commit");
+        }
+        let ones: &dyn Fn(&Record) -> bool = &|record| record.id().address().1.ends_with('1');
+        for (order, skip, take, wanted, expected, total) in [
+            (Order::Ascending, 0, 3, None, vec!["a1", "b1", "c2"], 4),
+            (Order::Ascending, 3, 3, None, vec!["d1"], 4),
+            (Order::Descending, 1, 2, None, vec!["c2", "b1"], 4),
+            (Order::Ascending, 1, 9, Some(ones), vec!["b1", "d1"], 3),
+            (Order::Descending, 0, 1, Some(ones), vec!["d1"], 3),
+            (Order::Ascending, usize::MAX, 9, None, vec![], 4),
+            (Order::Ascending, 0, 0, Some(ones), vec![], 3),
+        ] {
+            let cut = Cut { kind: Kind::Tenant, order, skip, take, wanted };
+            let page = store.page(&cut).expect("a page");
+            assert_eq!((names(&page), page.total), (expected.iter().map(|&n| n.to_owned()).collect(), total));
+        }
+    }
+}
