@@ -45,6 +45,11 @@ impl Published {
         let _ = seen.wait_for(|at| *at >= revision).await;
     }
 
+    /// Tells of every change, whatever changed.
+    pub fn changes(&self) -> watch::Receiver<Revision> {
+        self.revision.subscribe()
+    }
+
     /// A reader for one thread.
     pub fn reader(self: &Arc<Self>) -> Reader {
         let held = Rc::new(Current(self.load()));

@@ -85,7 +85,6 @@ fn coordinate(name: &'static str, member: &Option<String>, length: usize) -> Res
     let bytes = number(name, member)?;
     if bytes.len() == length { Ok(bytes) } else { Err(KeyError::Encoding(name)) }
 }
-<<<<<<< HEAD
 
 #[cfg(test)]
 mod tests {
@@ -181,5 +180,3 @@ mod tests {
         }
     }
 }
-=======
->>>>>>> h/admin

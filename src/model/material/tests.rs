@@ -5,11 +5,6 @@ use std::sync::OnceLock;
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
-<<<<<<< HEAD
-=======
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
->>>>>>> h/admin
 use proptest::prelude::*;
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::{EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
@@ -17,19 +12,11 @@ use rsa::pkcs8::der::{Decode as _, Encode as _};
 use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding, PrivateKeyInfo};
 use rsa::rand_core::OsRng;
 use rsa::traits::PublicKeyParts as _;
-<<<<<<< HEAD
 use serde_json::json;
 
 use super::*;
 
 pub(super) const RSA: &str = "\
-=======
-use serde_json::{Value, json};
-
-use super::*;
-
-const RSA: &str = "\
->>>>>>> h/admin
 -----BEGIN PUBLIC KEY-----
 MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAi6yAs5e/OppmKyQzTe6z
 eCvQwUiYqhIYVVBqi57sayZJ/ghvUFV3E3oeQ6jO7/nhfPl6xIMZybLouVOk64Zt
@@ -48,11 +35,7 @@ pQmie0127ymAqSYoqzyhIWCbtr8mMjTB2Hidcr8KGDGq1fKfNkby9Ruj0sxXOUqp
 xHjdXBVkl1aOqs7Ot2EIYDqiX89pQkABtIeIukdEwDqwkRjU1oel0P1pxpoxZn34
 9FShwpEi4NElN+/1fh0PAmG6u2WIplWFFQIDAQAB
 -----END RSA PUBLIC KEY-----";
-<<<<<<< HEAD
 pub(super) const P256: &str = "\
-=======
-const P256: &str = "\
->>>>>>> h/admin
 -----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEAQl5NhxhDwBUttm++IvLQDcBB6Dy
 kyiG1RoXY0IAM6Jp3LyG9r3GXVNHIMESa5Nj7AAA5++PW/MoJmJ5Yu+0wg==
@@ -63,11 +46,7 @@ MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEhZOwhZke0pFytfPDLNQFoJ+bGmGVb9YM
 9+w8jdi/e0068LeaYvR/v2ilDMTP3x4kAhqlXOjKK1lHF+qK95I9NigB8L97Z2yw
 1oXBWMxauEjeIm67bg2GPkw8xLRaKDc6
 -----END PUBLIC KEY-----";
-<<<<<<< HEAD
 pub(super) const ED25519: &str = "\
-=======
-const ED25519: &str = "\
->>>>>>> h/admin
 -----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAK1e46FVkdWgHGYgZK1Hwol++r8QTDmXnJRTnTuge7GM=
 -----END PUBLIC KEY-----";
@@ -106,19 +85,11 @@ aDP94ZO1jqVHbBDqcPyWIJzICVJ12XZrgkiaz7OgPRqYiFoFczqSPPO+1JKvL2MP
 pX/zp9MsjAO3P2sq4QIDAQAB
 -----END PUBLIC KEY-----";
 
-<<<<<<< HEAD
 pub(super) fn key(text: &str) -> PublicKey {
     PublicKey::read(text).unwrap_or_else(|error| panic!("{error}\n{text}")).key
 }
 
 pub(super) fn fault(text: &str) -> KeyError {
-=======
-fn key(text: &str) -> PublicKey {
-    PublicKey::read(text).unwrap_or_else(|error| panic!("{error}\n{text}")).key
-}
-
-fn fault(text: &str) -> KeyError {
->>>>>>> h/admin
     PublicKey::read(text).expect_err(text)
 }
 
@@ -128,13 +99,6 @@ fn rsa_pair() -> &'static RsaPrivateKey {
     PAIR.get_or_init(|| RsaPrivateKey::new(&mut OsRng, 2048).expect("randomness"))
 }
 
-<<<<<<< HEAD
-=======
-fn base64url(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
->>>>>>> h/admin
 #[test]
 fn a_fingerprint_is_what_sha1sum_says_of_the_trimmed_pem() {
     for (pem, kind, id) in [
@@ -289,90 +253,6 @@ fn a_point_off_the_curve_is_refused() {
     assert_eq!(PublicKey::ed25519(&[0; 32]), Err(KeyError::Edwards));
 }
 
-<<<<<<< HEAD
-=======
-fn rsa_jwk() -> Value {
-    let pair = rsa_pair();
-    json!({
-        "kty": "RSA",
-        "n": base64url(&pair.n().to_bytes_be()),
-        "e": base64url(&pair.e().to_bytes_be()),
-        "d": 5,
-        "oth": [{"r": []}],
-    })
-}
-
-fn ec_jwk() -> Value {
-    let der = key(P256).der().to_vec();
-    let (x, y) = der[der.len() - 64..].split_at(32);
-    json!({"kty": "EC", "crv": "P-256", "x": base64url(x), "y": base64url(y)})
-}
-
-fn ed_jwk() -> Value {
-    let der = key(ED25519).der().to_vec();
-    json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(&der[der.len() - 32..])})
-}
-
-fn with(mut jwk: Value, name: &str, value: Value) -> String {
-    jwk[name] = value;
-    jwk.to_string()
-}
-
-#[test]
-fn a_jwk_gives_the_same_key_as_its_pem() {
-    let rsa = rsa_pair().to_public_key().to_public_key_pem(LineEnding::LF).expect("encodes");
-    for (jwk, pem) in [(rsa_jwk(), rsa.as_str()), (ec_jwk(), P256), (ed_jwk(), ED25519)] {
-        let read = PublicKey::read(&format!(" {jwk:#}\n")).expect("a good JWK");
-        assert_eq!(read, ReadKey { key: key(pem), id: None, algorithm: None });
-    }
-    let mut full = rsa_jwk();
-    full["kid"] = json!("2026-11");
-    full["alg"] = json!("PS384");
-    full["use"] = json!("sig");
-    full["key_ops"] = json!(["verify", "sign"]);
-    let read = PublicKey::read(&full.to_string()).expect("a good JWK");
-    assert_eq!((read.id, read.algorithm), (KeyId::parse("2026-11"), Some(Algorithm::PS384)));
-}
-
-#[test]
-fn what_is_wrong_with_a_jwk_is_named() {
-    let mut no_y = ec_jwk();
-    no_y.as_object_mut().expect("an object").remove("y");
-    for (text, expected) in [
-        (r#"{"kty":"oct","k":"c2VjcmV0"}"#.to_owned(), KeyError::Symmetric),
-        (r#"{"keys":[]}"#.to_owned(), KeyError::JwkSet),
-        ("{}".to_owned(), KeyError::Member("kty")),
-        (r#"{"kty":"EC"}"#.to_owned(), KeyError::Member("crv")),
-        (r#"{"kty":"RSA","n":"AQ"}"#.to_owned(), KeyError::Member("e")),
-        (no_y.to_string(), KeyError::Member("y")),
-        (r#"{"kty":"EC","crv":"P-521"}"#.to_owned(), KeyError::Unsupported("P-521".into())),
-        (r#"{"kty":"OKP","crv":"X25519"}"#.to_owned(), KeyError::Unsupported("X25519".into())),
-        (r#"{"kty":"AKP"}"#.to_owned(), KeyError::Unsupported("AKP".into())),
-        (with(ec_jwk(), "x", json!("AA")), KeyError::Encoding("x")),
-        (with(rsa_jwk(), "e", json!("AQAB==")), KeyError::Encoding("e")),
-        (with(ec_jwk(), "use", json!("enc")), KeyError::Use("enc".into())),
-        (with(ec_jwk(), "key_ops", json!(["sign"])), KeyError::Operations),
-        (with(ec_jwk(), "key_ops", json!([])), KeyError::Operations),
-        (with(ec_jwk(), "kid", json!("a b")), KeyError::Id),
-        (with(ec_jwk(), "kid", json!("")), KeyError::Id),
-        (
-            with(ec_jwk(), "alg", json!("RS256")),
-            KeyError::Algorithm { algorithm: Algorithm::RS256, kind: KeyKind::P256 },
-        ),
-    ] {
-        assert_eq!(fault(&text), expected, "{text}");
-    }
-    for alg in ["HS256", "none", "es256", ""] {
-        assert!(matches!(fault(&with(ec_jwk(), "alg", json!(alg))), KeyError::UnknownAlgorithm(_)), "{alg}");
-    }
-    for text in
-        ["{", r#"{"kty":5}"#, r#"{"kty":"EC","kty":"oct"}"#, "{} {}", r#"{"kty":"EC","key_ops":"verify"}"#]
-    {
-        assert!(matches!(fault(text), KeyError::Jwk(_)), "{text}");
-    }
-}
-
->>>>>>> h/admin
 #[test]
 fn a_verifier_is_given_for_fitting_algorithms_only() {
     for (pem, fitting) in [(RSA, 6), (P256, 1), (P384, 1), (ED25519, 1)] {

@@ -1,0 +1,258 @@
+//! The composition root: settings -> store -> snapshot -> listeners -> drain. Wires the rooms
+//! together and decides nothing that is theirs.
+
+mod certificates;
+mod door;
+mod plane;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::admin;
+use crate::auth::OUTCOMES;
+use crate::config::{self, Settings};
+use crate::control::Control;
+use crate::model::{Secret, Timestamp};
+use crate::net;
+use crate::snapshot::{self, Published, Routes, Snapshot};
+use crate::store::Store;
+use crate::telemetry::{AccessLog, Format, Metrics, Sink};
+
+use certificates::Watched;
+use door::TlsDoor;
+use plane::Plane;
+
+/// Who the first super admin of an empty store will be.
+#[derive(Clone, Default)]
+pub struct FirstAdmin {
+    /// `admin` when none.
+    pub user: Option<String>,
+    /// Drawn at random when none; see [`Gateway::made_admin`].
+    pub password: Option<Secret>,
+}
+
+/// A running gateway.
+pub struct Gateway {
+    settings: Settings,
+    listeners: Vec<(String, SocketAddr)>,
+    admin: SocketAddr,
+    made_admin: Option<(String, Secret)>,
+    published: Arc<Published>,
+    metrics: Metrics,
+    access: Option<Arc<AccessLog>>,
+    ready: Arc<AtomicBool>,
+    watched: Arc<Vec<Watched>>,
+    plane: Plane,
+    stop: watch::Sender<bool>,
+    admin_task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// Starts everything. Runs on the control runtime; the data plane gets threads of its own. When
+    /// this returns, every port listens and requests are answered.
+    pub async fn start(settings: Settings, first: FirstAdmin) -> anyhow::Result<Gateway> {
+        let workers = settings.workers.map_or_else(plane::cores, Ok)?;
+        let watched = Arc::new(Watched::open_all(&settings)?);
+        let ports = plane::bind(&settings, workers, &watched)?;
+        let admin_listener = bind_admin(&settings).await?;
+        let admin = admin_listener.local_addr()?;
+
+        let path = settings.store.path.clone();
+        let (store, (revision, records, commits)) = blocking(move || {
+            let store = Store::open(&path)?;
+            let followed = store.follow()?;
+            Ok((Arc::new(store), followed))
+        })
+        .await?;
+        let routes = Arc::new(Routes::new(&settings.services));
+        let published = Published::new(Snapshot::new(routes, revision, records));
+        let control = Arc::new(Control::new(store, published.clone()));
+        let mut tasks = vec![tokio::spawn(snapshot::follow(commits, published.clone()))];
+        let made_admin = control.first_admin(first.user, first.password, Timestamp::now()).await?;
+
+        let services = settings.services.iter().map(|service| Arc::from(service.name.as_str()));
+        let metrics = Metrics::new(OUTCOMES, services, settings.telemetry.tenant_series);
+        let access = open_access_log(&settings)?.map(Arc::new);
+        if let Some(access) = &access {
+            metrics.watch_access_log(access);
+        }
+        let (stop, stopped) = watch::channel(false);
+        let listeners = ports.addresses.clone();
+        let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &stopped, settings.drain)?;
+        tasks.push(tokio::spawn(show_snapshot(published.clone(), metrics.clone())));
+        tasks.push(tokio::spawn(certificates::watch(watched.clone(), metrics.clone())));
+
+        let ready = Arc::new(AtomicBool::new(true));
+        metrics.set_ready(true);
+        let admin_task = {
+            let (shown, ready) = (metrics.clone(), ready.clone());
+            let router = admin::router(admin::Wiring {
+                control,
+                ready: Box::new(move || ready.load(Ordering::Relaxed)),
+                metrics: Box::new(move || shown.render()),
+            });
+            let pair = watched.iter().find(|pair| pair.listener == ADMIN);
+            let tls = pair.map(Watched::server_config).transpose()?;
+            serve_admin(admin_listener, tls, router, stopped, settings.drain)?
+        };
+        tracing::info!(workers, listeners = ?listeners, %admin, revision, "tenantry is ready");
+        Ok(Gateway {
+            settings,
+            listeners,
+            admin,
+            made_admin,
+            published,
+            metrics,
+            access,
+            ready,
+            watched,
+            plane,
+            stop,
+            admin_task,
+            tasks,
+        })
+    }
+
+    /// The listeners' names and addresses, with the real ports where the settings said 0.
+    pub fn listeners(&self) -> &[(String, SocketAddr)] {
+        &self.listeners
+    }
+
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The first super admin's name and password, when both were made up just now: to be shown once.
+    pub fn made_admin(&self) -> Option<(&str, &Secret)> {
+        self.made_admin.as_ref().map(|(name, password)| (name.as_str(), password))
+    }
+
+    /// Takes over new services, and reads certificates and log files again. Everything else needs a
+    /// restart: settings that differ there change nothing at all.
+    pub fn reload(&mut self, settings: Settings) -> anyhow::Result<()> {
+        let result = self.take_over(settings);
+        self.metrics.count_config_reload(result.is_ok());
+        result
+    }
+
+    fn take_over(&mut self, settings: Settings) -> anyhow::Result<()> {
+        let fixed: Vec<&str> = fixed_sections(&self.settings, &settings).collect();
+        if !fixed.is_empty() {
+            bail!("{} cannot change while tenantry runs: restart it for that", fixed.join(", "));
+        }
+        let routes = Arc::new(Routes::new(&settings.services));
+        self.published.update(|snapshot| snapshot.with_routes(routes));
+        self.settings = settings;
+        for pair in self.watched.iter() {
+            pair.read_again(&self.metrics);
+        }
+        if let Some(access) = &self.access {
+            access.reopen().context("the access log cannot be opened again")?;
+        }
+        Ok(())
+    }
+
+    /// Stops: not ready any more, no new connections, requests under way may finish within the
+    /// drain time.
+    pub async fn stop(self) {
+        self.ready.store(false, Ordering::Relaxed);
+        self.metrics.set_ready(false);
+        self.stop.send_replace(true);
+        let plane = self.plane;
+        // Threads that panicked have said so already.
+        let _ = tokio::task::spawn_blocking(move || plane.join()).await;
+        let _ = self.admin_task.await;
+        self.tasks.iter().for_each(JoinHandle::abort);
+        if let Some(access) = &self.access {
+            access.close(Duration::from_secs(5));
+        }
+    }
+}
+
+/// What the admin port is called where listeners have names.
+const ADMIN: &str = "admin";
+
+/// The sections that differ and cannot be taken over.
+fn fixed_sections<'a>(old: &'a Settings, new: &'a Settings) -> impl Iterator<Item = &'a str> {
+    let differs = [
+        ("listeners", old.listeners != new.listeners),
+        ("admin", old.admin != new.admin),
+        ("store", old.store != new.store),
+        ("telemetry", old.telemetry != new.telemetry),
+        ("workers", old.workers != new.workers),
+        ("drain", old.drain != new.drain),
+    ];
+    differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section)
+}
+
+async fn bind_admin(settings: &Settings) -> anyhow::Result<TcpListener> {
+    let (_, mut sockets) = net::bind(settings.admin.address, 1).context("the admin port")?;
+    let socket = sockets.pop().context("the admin port has no socket")?;
+    Ok(TcpListener::from_std(socket)?)
+}
+
+fn open_access_log(settings: &Settings) -> anyhow::Result<Option<AccessLog>> {
+    let format = |format| match format {
+        config::LogFormat::Logfmt => Format::Logfmt,
+        config::LogFormat::Json => Format::Json,
+    };
+    let (sink, format) = match &settings.telemetry.access_log {
+        config::AccessLog::Off => return Ok(None),
+        config::AccessLog::Stdout(written) => (Sink::Stdout, format(*written)),
+        config::AccessLog::File { path, format: written } => (Sink::File(path.clone()), format(*written)),
+    };
+    AccessLog::open(sink, format).context("the access log").map(Some)
+}
+
+/// Keeps the metrics about the snapshot, and drops the series of tenants that are gone.
+async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
+    let mut generation = None;
+    let mut changes = published.changes();
+    loop {
+        let snapshot = published.load();
+        metrics.set_store_revision(snapshot.revision);
+        metrics.set_tenants(snapshot.tenants.len() as u64);
+        metrics.set_keys(snapshot.keys.len() as u64);
+        if generation.replace(snapshot.keys.generation()) != Some(snapshot.keys.generation()) {
+            metrics.set_keys_changed(Timestamp::now().seconds());
+        }
+        metrics.retain_tenants(|tenant| snapshot.tenants.get(tenant).is_some());
+        drop(snapshot);
+        // One look a second is enough for numbers that are scraped every few.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn serve_admin(
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    router: axum::Router,
+    mut stopped: watch::Receiver<bool>,
+    drain: Duration,
+) -> anyhow::Result<JoinHandle<()>> {
+    let stop = async move {
+        // An error means that the gateway is gone, which is a stop too.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    Ok(match tls {
+        None => tokio::spawn(admin::serve(listener, router, stop, drain)),
+        Some(config) => tokio::spawn(admin::serve(TlsDoor::open(listener, config)?, router, stop, drain)),
+    })
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await?
+}

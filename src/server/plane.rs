@@ -1,0 +1,126 @@
+//! The data plane's threads: one runtime, one socket per listener and one worker each. A request
+//! never leaves the thread that accepted its connection.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_local};
+
+use super::certificates::Watched;
+use crate::config::Settings;
+use crate::net::{self, Port, Timers};
+use crate::proxy::{self, Worker, WorkerParts};
+use crate::snapshot::Published;
+use crate::telemetry::{AccessLog, Metrics};
+
+/// The sockets of all listeners, for each thread.
+pub struct Ports {
+    pub addresses: Vec<(String, SocketAddr)>,
+    threads: Vec<Vec<Port>>,
+}
+
+/// The running threads.
+pub struct Plane {
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+/// How many threads the machine has room for.
+pub fn cores() -> anyhow::Result<usize> {
+    let cores = thread::available_parallelism().context("the number of cores; set `workers`")?;
+    Ok(cores.get())
+}
+
+/// Opens every listener for every thread.
+pub fn bind(settings: &Settings, workers: usize, watched: &[Watched]) -> anyhow::Result<Ports> {
+    let mut ports = Ports { addresses: Vec::new(), threads: (0..workers).map(|_| Vec::new()).collect() };
+    for listener in &settings.listeners {
+        let (address, sockets) =
+            net::bind(listener.address, workers).with_context(|| format!("listener {}", listener.name))?;
+        ports.addresses.push((listener.name.clone(), address));
+        let pair = watched.iter().find(|pair| pair.listener == listener.name);
+        let tls = pair.map(Watched::server_config).transpose()?;
+        let name: Arc<str> = listener.name.as_str().into();
+        for (thread, socket) in ports.threads.iter_mut().zip(sockets) {
+            thread.push(Port {
+                name: name.clone(),
+                listener: socket,
+                tls: tls.clone(),
+                limits: listener.limits,
+                connections: listener.limits.connections.div_ceil(workers),
+            });
+        }
+    }
+    Ok(ports)
+}
+
+impl Plane {
+    /// Starts one thread for each set of ports.
+    pub fn start(
+        ports: Ports,
+        published: &Arc<Published>,
+        metrics: &Metrics,
+        access: Option<&AccessLog>,
+        stopped: &watch::Receiver<bool>,
+        drain: Duration,
+    ) -> anyhow::Result<Plane> {
+        let start = |(index, ports): (usize, Vec<Port>)| {
+            let (published, stopped) = (published.clone(), stopped.clone());
+            let (counters, access) = (metrics.worker(), access.map(AccessLog::worker));
+            let run = move || {
+                let parts = WorkerParts { reader: published.reader(), counters, access };
+                if let Err(error) = run(ports, parts, stopped, drain) {
+                    tracing::error!(%error, "a data-plane thread failed");
+                }
+            };
+            thread::Builder::new().name(format!("data-{index}")).spawn(run).context("a data-plane thread")
+        };
+        let threads = ports.threads.into_iter().enumerate().map(start).collect::<anyhow::Result<_>>()?;
+        Ok(Plane { threads })
+    }
+
+    /// Waits until all threads have ended. Blocks.
+    pub fn join(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a data-plane thread panicked");
+            }
+        }
+    }
+}
+
+/// The life of one thread.
+fn run(
+    ports: Vec<Port>,
+    parts: WorkerParts,
+    mut stopped: watch::Receiver<bool>,
+    drain: Duration,
+) -> anyhow::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async move {
+        let timers = Timers::new();
+        let worker = Worker::new(parts)?;
+        let ticking = (timers.clone(), worker.clone());
+        spawn_local(async move { ticking.0.run(|| ticking.1.tick()).await });
+        let mut serving = JoinSet::new();
+        for port in ports {
+            let (noting, handling) = (worker.clone(), worker.clone());
+            let note = Rc::new(move |event| noting.note(event));
+            let handle = move |request, conn| proxy::handle(handling.clone(), request, conn);
+            serving.spawn_local(net::serve(port, timers.clone(), note, handle));
+        }
+        // An error means that the gateway is gone, which is a stop too.
+        let _ = stopped.wait_for(|stop| *stop).await;
+        timers.stop();
+        if tokio::time::timeout(drain, serving.join_all()).await.is_err() {
+            tracing::warn!("requests were cut off at the end of the drain time");
+        }
+        worker.tick();
+        Ok(())
+    })
+}
