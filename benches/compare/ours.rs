@@ -37,7 +37,7 @@ pub async fn start(
     tls: SocketAddr,
 ) -> Result<(Proxy, Admin)> {
     let (process, admin) = launch(setting, folder, plain, tls).await?;
-    admin.post("keys", &json!({ "key": setting.signer.public })).await?;
+    admin.post("keys", &json!({ "public_key": setting.signer.public })).await?;
     for tenant in TENANTS {
         admin.post("tenants", &json!({ "id": tenant, "name": tenant })).await?;
     }
