@@ -51,7 +51,7 @@ fn leaves_show_an_example_and_online_ones_their_environment() {
     for (path, command) in commands() {
         let name = path.join(" ");
         let opstrace = name.starts_with("ta-");
-        if !opstrace && path.len() == 2 || ["check", "schema"].contains(&name.as_str()) {
+        if !opstrace && path.len() == 2 || ["serve", "check", "demo", "schema"].contains(&name.as_str()) {
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(after.contains("Example"), "{name} shows no example");
         }
@@ -98,6 +98,7 @@ fn wrong_use_is_told_and_exits_with_2() {
             &["ta-pubkeys-remove", "aws", "showdown", "abc"],
             "unexpected key ID: expecting a string with 40 characters",
         ),
+        (&["demo", "--port", "65536"], "65536"),
     ] {
         let Outcome { code, out, err } = tenantry(words).end();
         assert_eq!((code, out.as_str()), (2, ""), "{words:?}: {err}");
@@ -167,6 +168,30 @@ fn a_reader_that_has_gone_is_no_error() {
         drop(reader);
         let end = tenantry(words).output(Stdio::from(writer)).end();
         assert_eq!((end.code, end.err.as_str()), (0, ""), "{words:?}");
+    }
+}
+
+#[test]
+fn serve_refuses_a_bad_file_with_all_its_problems() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tenantry.yaml");
+    fs::write(&file, "listener: []\nworkers: many\n").expect("a file");
+    let end = tenantry(&["serve", "--config", file.to_str().expect("a plain path")]).end();
+    assert_eq!(end.code, 1, "{}", end.err);
+    assert!(end.err.contains("listeners") && end.err.contains("workers"), "{}", end.err);
+}
+
+#[test]
+fn a_busy_port_is_named_with_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("a port").port().to_string();
+    for (words, option) in [
+        (["demo", "--admin-port", "0", "--port", &port], "--port 0"),
+        (["demo", "--port", "0", "--admin-port", &port], "--admin-port 0"),
+    ] {
+        let end = tenantry(&words).end();
+        assert_eq!((end.code, end.out.as_str()), (1, ""));
+        assert!(end.err.contains(&port) && end.err.contains(option), "{}", end.err);
     }
 }
 

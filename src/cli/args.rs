@@ -5,16 +5,19 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::connect::ENVIRONMENT;
+use super::demo::Demo;
 use super::inspect::TokenInspect;
 use super::keypair::KeypairCreate;
 use super::keys::Keys;
 use super::me::Me;
 use super::opstrace::{self, WHERE};
+use super::serve::Serve;
 use super::tenants::Tenants;
 use super::token::TokenCreate;
 
 const AFTER: &str = "\
 First steps:
+  tenantry demo                                    see it work, on this machine only
   tenantry keypair create acme.pem                 a key pair for tokens
   tenantry tenants create --tenant acme            a tenant
   tenantry keys add acme.pem --tenant acme         trust the key for that tenant
@@ -41,12 +44,16 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Run the gateway
+    Serve(Serve),
     /// Check a configuration file: every problem at once, each with its place
     #[command(after_help = "Example:\n  tenantry check --config tenantry.yaml && systemctl reload tenantry")]
     Check(Config),
     /// Print the JSON schema of the configuration file
     #[command(after_help = "Example:\n  tenantry schema > tenantry.schema.json")]
     Schema,
+    /// See the gateway work on this machine: two tenants, their tokens and an echo back end
+    Demo(Demo),
     /// Make key pairs, whose private half signs tokens
     #[command(subcommand)]
     Keypair(Keypair),

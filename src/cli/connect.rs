@@ -87,7 +87,7 @@ impl Connect {
     }
 }
 
-/// A secret from the environment; an empty one is none.
+/// A variable of the environment; an empty one is none.
 pub fn secret(variable: &str) -> Result<Option<Secret>, Failure> {
     match env::var(variable) {
         Ok(text) if text.is_empty() => Ok(None),

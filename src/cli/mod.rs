@@ -1,9 +1,10 @@
 //! The command line: one clap tree, and for each command what it does. The admin API is seen from the
-//! other side here, through [`client`]. Nothing imports this but `main`.
+//! other side here, through `client`. Nothing imports this but `main`.
 
 mod args;
 mod client;
 mod connect;
+mod demo;
 mod fault;
 pub mod inspect;
 pub mod keypair;
@@ -11,9 +12,11 @@ mod keys;
 mod listing;
 mod me;
 mod opstrace;
+mod serve;
 mod show;
 pub mod signer;
 mod tenants;
+mod terminal;
 pub mod token;
 
 use std::ffi::OsString;
@@ -53,8 +56,10 @@ pub fn tree() -> clap::Command {
 
 fn execute(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check(&args),
         Command::Schema => show::print(&format!("{:#}\n", config::schema())),
+        Command::Demo(args) => demo::run(&args),
         Command::Keypair(Keypair::Create(args)) => create_keypair(&args),
         Command::Token(Token::Create(args)) => show::print(&(token::create(&args, Timestamp::now())? + "\n")),
         Command::Token(Token::Inspect(args)) => Ok(inspect::run(&args, Timestamp::now())?),
