@@ -1,11 +1,103 @@
-//! To be written.
+//! The command line: one clap tree, and for each command what it does. The admin API is seen from the
+//! other side here, through `client`. Nothing imports this but `main`.
+
+mod args;
+mod client;
+mod connect;
+mod demo;
+mod fault;
 pub mod inspect;
 pub mod keypair;
+mod keys;
+mod listing;
+mod me;
+mod opstrace;
+mod serve;
+mod show;
 pub mod signer;
+mod tenants;
+mod terminal;
 pub mod token;
 
 use std::ffi::OsString;
+use std::future::Future;
 use std::process::ExitCode;
-pub fn run(_: impl IntoIterator<Item = OsString>) -> ExitCode {
-    ExitCode::SUCCESS
+
+use anyhow::Context as _;
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::config;
+use crate::model::Timestamp;
+use args::{Cli, Command, Config, Keypair, TaCreateKeypair, TaCreateToken, Token};
+use fault::Failure;
+use keypair::{KeypairCreate, KeypairKind};
+
+/// Runs one command line, `args[0]` being the program's name. Exit codes: 0 done, 1 failed, 2 wrong
+/// use, 3 authentication or authorisation refused, 4 no such record, 5 conflict.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(stop) => {
+            // Help into a closed pipe has nobody left to complain to.
+            drop(stop.print());
+            return ExitCode::from(u8::try_from(stop.exit_code()).unwrap_or(1));
+        }
+    };
+    match execute(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// The whole tree, for those who document or test it.
+pub fn tree() -> clap::Command {
+    Cli::command()
+}
+
+fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check(&args),
+        Command::Schema => show::print(&format!("{:#}\n", config::schema())),
+        Command::Demo(args) => demo::run(&args),
+        Command::Keypair(Keypair::Create(args)) => create_keypair(&args),
+        Command::Token(Token::Create(args)) => show::print(&(token::create(&args, Timestamp::now())? + "\n")),
+        Command::Token(Token::Inspect(args)) => Ok(inspect::run(&args, Timestamp::now())?),
+        Command::Tenants(args) => wait(tenants::run(&args)),
+        Command::Keys(args) => wait(keys::run(&args)),
+        Command::Me(args) => wait(me::run(&args)),
+        Command::TaCreateKeypair(TaCreateKeypair { file }) => {
+            create_keypair(&KeypairCreate { file, kind: KeypairKind::Rsa2048 })
+        }
+        Command::TaCreateToken(TaCreateToken { instance, tenant, file }) => {
+            show::print(&token::opstrace_token(&instance, &tenant, &file, Timestamp::now())?)
+        }
+        Command::TaPubkeysAdd(args) => wait(opstrace::add(&args)),
+        Command::TaPubkeysList(args) => wait(opstrace::list(&args)),
+        Command::TaPubkeysRemove(args) => wait(opstrace::remove(&args)),
+    }
+}
+
+/// Runs a command that talks to an admin port.
+fn wait(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(command)
+}
+
+fn create_keypair(args: &KeypairCreate) -> Result<(), Failure> {
+    keypair::create(args)?;
+    Ok(())
+}
+
+fn check(args: &Config) -> Result<(), Failure> {
+    match &args.config {
+        Some(file) => {
+            config::check(file)?;
+            eprintln!("{}: no problem found", file.display());
+        }
+        None => {
+            eprintln!("no file named with --config or TENANTRY_CONFIG: the defaults hold, and they are sound")
+        }
+    }
+    Ok(())
 }

@@ -113,7 +113,8 @@ fn expiry(now: Timestamp, ttl: Duration) -> anyhow::Result<Timestamp> {
     Ok(expires)
 }
 
-fn check_instance(name: &str) -> anyhow::Result<()> {
+/// Opstrace's rule for the names of its instances.
+pub fn check_instance(name: &str) -> anyhow::Result<()> {
     let fits = (2..=23).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !fits {

@@ -1,0 +1,198 @@
+//! The admin API seen from the other side: one request, one document. Knows no command and prints
+//! nothing.
+
+mod error;
+mod place;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, LOCATION};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use serde_json::Value;
+
+use crate::model::Secret;
+use error::Problem;
+pub use error::{ClientError, printable};
+pub use place::Place;
+
+/// For a whole exchange, connecting included.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest answer that is read, in bytes.
+const LONGEST: usize = 16 * 1024 * 1024;
+
+/// Who the caller says to be.
+#[derive(Clone)]
+pub enum Credential {
+    None,
+    Password { user: String, password: Secret },
+    Token(Secret),
+}
+
+/// A connection to one admin port. Requests go one after the other over a kept connection.
+pub struct Client {
+    place: Place,
+    authorization: Option<HeaderValue>,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// One request: `path` begins with `/` and is encoded already ([`Place::path`]).
+pub struct Call<'a> {
+    pub method: Method,
+    pub path: &'a str,
+    pub if_match: Option<&'a str>,
+    pub body: Option<&'a Value>,
+}
+
+/// What the admin port said: its document (`null` for an empty one) and the record's ETag.
+#[derive(Debug)]
+pub struct Answer {
+    pub document: Value,
+    pub etag: Option<String>,
+}
+
+impl Client {
+    /// `ca` is a PEM file of the only authorities that are then believed; the system's without it.
+    pub fn new(place: Place, credential: &Credential, ca: Option<&Path>) -> Result<Self, ClientError> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let tls = tls_config(&place, ca)?;
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Client { place, authorization: authorization(credential)?, http })
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Answer, ClientError> {
+        self.send(Call { method: Method::GET, path, if_match: None, body: None }).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, ClientError> {
+        self.send(Call { method: Method::POST, path, if_match: None, body: Some(body) }).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<Answer, ClientError> {
+        self.send(Call { method: Method::DELETE, path, if_match: None, body: None }).await
+    }
+
+    pub async fn send(&self, call: Call<'_>) -> Result<Answer, ClientError> {
+        let url = self.place.url(call.path);
+        let request = self.request(&url, &call);
+        match tokio::time::timeout(PATIENCE, self.exchange(&url, request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ClientError::Slow { url, after: PATIENCE }),
+        }
+    }
+
+    fn request(&self, url: &str, call: &Call<'_>) -> Result<Request<Full<Bytes>>, ClientError> {
+        let mut request = Request::builder().method(&call.method).uri(url);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        if let Some(etag) = call.if_match {
+            request = request.header(IF_MATCH, etag);
+        }
+        if call.body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let body = call.body.map(Value::to_string).unwrap_or_default();
+        request
+            .body(Full::from(body))
+            .map_err(|source| ClientError::Url { url: url.to_owned(), why: source.to_string() })
+    }
+
+    async fn exchange(
+        &self,
+        url: &str,
+        request: Result<Request<Full<Bytes>>, ClientError>,
+    ) -> Result<Answer, ClientError> {
+        let response = self.http.request(request?).await.map_err(|source| match source.is_connect() {
+            true => ClientError::unreachable(&self.place, &source),
+            false => ClientError::broken(url, &source),
+        })?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, LONGEST).collect().await;
+        let body = body.map_err(|source| ClientError::broken(url, source.as_ref()))?.to_bytes();
+        self.read(url, Response::from_parts(head, body))
+    }
+
+    fn read(&self, url: &str, response: Response<Bytes>) -> Result<Answer, ClientError> {
+        let status = response.status();
+        let text =
+            |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let stranger = || ClientError::Stranger { url: url.to_owned(), status };
+        if status.is_redirection() {
+            let to = text(LOCATION).unwrap_or_default();
+            return Err(ClientError::Redirect { url: url.to_owned(), status, to });
+        }
+        if !status.is_success() {
+            let problem: Problem = serde_json::from_slice(response.body()).map_err(|_| stranger())?;
+            let message = problem.message(status, self.authorization.is_some()).ok_or_else(stranger)?;
+            return Err(ClientError::Refused { status, message });
+        }
+        let document = match response.body() {
+            empty if empty.is_empty() || status == StatusCode::NO_CONTENT => Value::Null,
+            body => serde_json::from_slice(body).map_err(|_| stranger())?,
+        };
+        Ok(Answer { document, etag: text(ETAG) })
+    }
+}
+
+fn authorization(credential: &Credential) -> Result<Option<HeaderValue>, ClientError> {
+    let text = match credential {
+        Credential::None => return Ok(None),
+        Credential::Password { user, .. } if user.contains(':') => {
+            return Err(ClientError::Credential("a user name cannot contain ':'"));
+        }
+        Credential::Password { user, password } => {
+            format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal())))
+        }
+        Credential::Token(token) => format!("Bearer {}", token.reveal()),
+    };
+    let mut value = HeaderValue::try_from(Secret::new(text).reveal())
+        .map_err(|_| ClientError::Credential("the token holds characters that no token has"))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+fn tls_config(place: &Place, ca: Option<&Path>) -> Result<ClientConfig, ClientError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the cipher suites of TLS 1.2 and 1.3");
+    let builder = match ca {
+        Some(file) => builder.with_root_certificates(authorities(file)?),
+        None if place.is_https() => builder.with_native_roots().map_err(|source| ClientError::Ca {
+            file: PathBuf::from("the system's certificates"),
+            why: source.to_string(),
+        })?,
+        None => builder.with_root_certificates(RootCertStore::empty()),
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+fn authorities(file: &Path) -> Result<RootCertStore, ClientError> {
+    let fault = |why: String| ClientError::Ca { file: file.to_owned(), why };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|source| fault(source.to_string()))? {
+        let certificate = certificate.map_err(|source| fault(source.to_string()))?;
+        roots.add(certificate).map_err(|source| fault(source.to_string()))?;
+    }
+    if roots.is_empty() { Err(fault("it holds no certificate".to_owned())) } else { Ok(roots) }
+}

@@ -1,0 +1,134 @@
+//! How answers are shown: tables for people, JSON and YAML for programs; and the one way to standard
+//! output. Knows no command.
+
+use std::io::{self, Write as _};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+use super::client::{Answer, printable};
+use super::fault::Failure;
+use super::listing::results;
+
+/// How a document is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for people; not for programs, it may change
+    Table,
+    /// The admin API's own document
+    Json,
+    /// The same document as YAML
+    Yaml,
+}
+
+/// A column's head, and the member of a record that it shows.
+pub type Column = (&'static str, &'static str);
+
+impl Format {
+    /// One record; its ETag, for `--if-match`, only where people read.
+    pub fn record(self, answer: &Answer) -> Result<String, Failure> {
+        match self {
+            Format::Table => Ok(fields(answer)),
+            Format::Json | Format::Yaml => self.document(&answer.document),
+        }
+    }
+
+    /// A list: `{"results": […], "total": n}`.
+    pub fn list(self, list: &Value, columns: &[Column]) -> Result<String, Failure> {
+        match self {
+            Format::Table => Ok(rows(results(list), columns)),
+            Format::Json | Format::Yaml => self.document(list),
+        }
+    }
+
+    fn document(self, document: &Value) -> Result<String, Failure> {
+        let text = match self {
+            Format::Yaml => serde_saphyr::to_string(document).context("cannot write this as YAML")?,
+            Format::Table | Format::Json => format!("{document:#}"),
+        };
+        Ok(text.trim_end().to_owned() + "\n")
+    }
+}
+
+/// Writes to standard output, as it is.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    Ok(written.context("cannot write to standard output")?)
+}
+
+fn rows(records: &[Value], columns: &[Column]) -> String {
+    let mut table = plain();
+    table.set_header(columns.iter().map(|(head, _)| *head));
+    for record in records {
+        table.add_row(columns.iter().map(|(_, member)| cell(&record[*member])));
+    }
+    trimmed(&table)
+}
+
+fn fields(answer: &Answer) -> String {
+    let mut table = plain();
+    for (name, value) in answer.document.as_object().into_iter().flatten() {
+        table.add_row([name.replace('_', " "), cell(value)]);
+    }
+    if let Some(etag) = &answer.etag {
+        table.add_row(["etag".to_owned(), printable(etag)]);
+    }
+    trimmed(&table)
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+/// Without the blanks that tables put at the ends of lines and before their first column.
+fn trimmed(table: &Table) -> String {
+    let lines =
+        table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned() + "\n");
+    lines.collect()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) => printable(text),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
+        Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_list_is_a_table_without_ornament() {
+        let list =
+            json!({"results": [{"id": "acme", "name": ""}, {"id": "b", "name": "Globex\u{7}"}], "total": 2});
+        let table = Format::Table.list(&list, &[("ID", "id"), ("NAME", "name")]).expect("a table");
+        assert_eq!(table, "ID    NAME\nacme  -\nb     Globex\\u{7}\n");
+        let empty = json!({"results": [], "total": 0});
+        assert_eq!(Format::Table.list(&empty, &[("ID", "id")]).expect("a table"), "ID\n");
+    }
+
+    #[test]
+    fn documents_stay_what_they_are() {
+        let record = json!({"id": "acme", "fallback": false, "grants": ["*"], "tenants": "all", "n": "1"});
+        let answer = Answer { document: record.clone(), etag: Some("\"12\"".to_owned()) };
+        let json = Format::Json.record(&answer).expect("JSON");
+        assert_eq!(serde_json::from_str::<Value>(&json).expect("JSON"), record);
+        let yaml = Format::Yaml.record(&answer).expect("YAML");
+        assert_eq!(serde_saphyr::from_str::<Value>(&yaml).expect("YAML"), record);
+        let table = Format::Table.record(&answer).expect("a table");
+        assert!(table.starts_with("fallback  no\n") && table.ends_with("etag      \"12\"\n"), "{table}");
+    }
+}
