@@ -79,10 +79,10 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 async fn serve(file: Option<&Path>, settings: Settings) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let store = settings.store.path.clone();
-    let gateway = Gateway::start(settings, first_admin()?).await?;
+    let mut gateway = Gateway::start(settings, first_admin()?).await?;
     introduce(&gateway, &store)?;
     while signals.next().await == Asked::Reload {
-        reload(&gateway, file);
+        reload(&mut gateway, file);
     }
     tracing::info!("stopping");
     tokio::select! {
@@ -115,7 +115,7 @@ fn introduce(gateway: &Gateway, store: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn reload(gateway: &Gateway, file: Option<&Path>) {
+fn reload(gateway: &mut Gateway, file: Option<&Path>) {
     let Some(file) = file else {
         tracing::warn!("nothing to read again: the gateway runs without a configuration file");
         return;
@@ -133,6 +133,7 @@ fn reload(gateway: &Gateway, file: Option<&Path>) {
                     "configuration refused"
                 );
             }
+            gateway.reload_refused();
             return;
         }
     };

@@ -143,6 +143,11 @@ impl Gateway {
         result
     }
 
+    /// Counts a configuration that could not even be read.
+    pub fn reload_refused(&self) {
+        self.metrics.count_config_reload(false);
+    }
+
     fn take_over(&mut self, settings: Settings) -> anyhow::Result<()> {
         let fixed: Vec<&str> = fixed_sections(&self.settings, &settings).collect();
         if !fixed.is_empty() {
