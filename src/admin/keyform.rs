@@ -78,6 +78,7 @@ enum Span {
 
 /// A key to be trusted, or the conditions under which one shall be.
 #[derive(Deserialize, ToSchema)]
+#[serde(expecting = "a JSON object")]
 #[schema(as = KeyForm)]
 pub(super) struct Form {
     /// The `kid` by which tokens name it (`kid` is accepted as this field's name too). A JWK's own,
@@ -120,7 +121,7 @@ pub(super) struct Form {
 
 /// Where a token names its tenant.
 #[derive(Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with \"name\" and \"prefix\"")]
 struct ClaimForm {
     /// A claim whose value is a text.
     #[schema(example = "sub")]

@@ -14,6 +14,7 @@ mod me;
 mod openapi;
 mod problem;
 mod serve;
+mod tenantform;
 mod tenants;
 
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! The first super admin of an empty store. There is no default credential: it is given, or drawn.
 
-use super::{Change, Control, Cut, Expect, Fault, Kind, Order, Record, RecordId, Store, Timestamp, blocking};
+use super::{Control, Fault, blocking};
 use crate::auth::password;
-use crate::model::{Admin, Secret};
+use crate::model::{Admin, Secret, Timestamp};
+use crate::store::{Change, Cut, Expect, Kind, Order, Record, RecordId, Store};
 
 /// Letters and digits that nobody takes for another: 32 of them, so each is worth 5 bits.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";

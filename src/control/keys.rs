@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    Authority, Change, Control, Cut, Deed, Expect, Fault, Flaws, Kind, Leeway, Order, Page, Plan, Prose,
-    Record, RecordId, Search, Seen, Store, Stored, TenantId, Timestamp, contains, misfiled,
+use super::{Authority, Control, Deed, Fault, Flaws, Leeway, Plan, Prose, Search, Seen, contains, misfiled};
+use crate::model::{
+    Algorithm, Grants, KeyError, KeyId, PublicKey, TenantClaim, TenantId, TenantScope, Timestamp, TrustedKey,
 };
-use crate::model::{Algorithm, Grants, KeyError, KeyId, PublicKey, TenantClaim, TenantScope, TrustedKey};
+use crate::store::{Change, Cut, Expect, Kind, Order, Page, Record, RecordId, Store, Stored};
 
 /// A key to be trusted.
 #[derive(Clone, Debug)]
@@ -138,19 +138,18 @@ impl Control {
     /// Trusts a key no longer: its tokens are refused when this returns.
     pub async fn remove_key(&self, authority: &Authority, id: KeyId, seen: Seen) -> Result<(), Fault> {
         let deed = Deed::new(authority, "key removed", RecordId::Key(id.clone()));
-        let removed = self
-            .write(deed, move |store| {
-                let version = find(store, &id)?.version;
-                let record = RecordId::Key(id.clone());
-                seen.check(&record, version)?;
-                Ok(Plan {
-                    expect: vec![(record.clone(), Expect::Version(version))],
-                    changes: vec![Change::Delete(record)],
-                    value: (),
-                })
+        self.write(deed, move |store| {
+            let version = find(store, &id)?.version;
+            let record = RecordId::Key(id.clone());
+            seen.check(&record, version)?;
+            Ok(Plan {
+                expect: vec![(record.clone(), Expect::Version(version))],
+                changes: vec![Change::Delete(record)],
+                value: (),
             })
-            .await?;
-        Ok(removed.value)
+        })
+        .await?;
+        Ok(())
     }
 }
 
@@ -192,8 +191,8 @@ fn put(store: &Store, key: TrustedKey, this: (RecordId, Expect)) -> Result<Plan<
         && let Some(other) =
             all(store)?.into_iter().find(|other| other.value.fallback && other.value.id != key.id)
     {
-        let other = other.value.id;
-        return Err(Fault::Conflict(format!("key {other:?} is the fallback already: there is at most one")));
+        let other = RecordId::Key(other.value.id);
+        return Err(Fault::Conflict(format!("{other} is the fallback already: there is at most one")));
     }
     Ok(Plan { expect, changes: vec![Change::Put(Record::Key(key.clone()))], value: key })
 }

@@ -10,9 +10,10 @@ use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
 use super::throttle::Throttle;
-use super::{Control, Fault, Record, RecordId, Revision, Store, Stored, blocking};
+use super::{Control, Fault, blocking};
 use crate::auth::password;
 use crate::model::{Admin, Secret};
+use crate::store::{Record, RecordId, Revision, Store, Stored};
 
 /// Passwords checked at once: each takes a core and 19 MiB.
 const AT_ONCE: usize = 2;

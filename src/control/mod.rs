@@ -12,7 +12,6 @@ mod throttle;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{TenantId, Timestamp};
 use crate::snapshot::Published;
 use crate::store::{
     Change, Cut, Expect, Kind, Order, Page, Record, RecordId, Revision, Store, StoreError, Stored,

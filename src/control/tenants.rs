@@ -1,10 +1,8 @@
 //! Tenants: made, shown, changed, deleted. Holds the rule that an org id is used once.
 
-use super::{
-    Authority, Change, Control, Deed, Expect, Fault, Kind, Name, Page, Plan, Prose, Record, RecordId, Search,
-    Seen, Store, Stored, TenantId, Timestamp, contains, keys, misfiled,
-};
-use crate::model::{OrgId, OrgRecord, Tenant};
+use super::{Authority, Control, Deed, Fault, Name, Plan, Prose, Search, Seen, contains, keys, misfiled};
+use crate::model::{OrgId, OrgRecord, Tenant, TenantId, Timestamp};
+use crate::store::{Change, Expect, Kind, Page, Record, RecordId, Store, Stored};
 
 /// A tenant to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,22 +113,21 @@ impl Control {
         now: Timestamp,
     ) -> Result<(), Fault> {
         let deed = Deed::new(authority, "tenant deleted", RecordId::Tenant(id.clone()));
-        let deleted = self
-            .write(deed, move |store| {
-                let tenant = find(store, &id)?;
-                let record = RecordId::Tenant(id.clone());
-                seen.check(&record, tenant.version)?;
-                let mut plan = Plan {
-                    expect: vec![(record.clone(), Expect::Version(tenant.version))],
-                    changes: vec![Change::Delete(record)],
-                    value: (),
-                };
-                entomb(store, &tenant.value.org_id, now, &mut plan)?;
-                keys::forget_tenant(store, &id, &mut plan)?;
-                Ok(plan)
-            })
-            .await?;
-        Ok(deleted.value)
+        self.write(deed, move |store| {
+            let tenant = find(store, &id)?;
+            let record = RecordId::Tenant(id.clone());
+            seen.check(&record, tenant.version)?;
+            let mut plan = Plan {
+                expect: vec![(record.clone(), Expect::Version(tenant.version))],
+                changes: vec![Change::Delete(record)],
+                value: (),
+            };
+            entomb(store, &tenant.value.org_id, now, &mut plan)?;
+            keys::forget_tenant(store, &id, &mut plan)?;
+            Ok(plan)
+        })
+        .await?;
+        Ok(())
     }
 }
 

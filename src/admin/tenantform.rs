@@ -1,0 +1,172 @@
+//! Tenants as they are written and shown on the wire.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::body::{Rest, nullable};
+use super::problem::Refusal;
+use crate::control::{Flaws, Name, NewTenant, Prose, TenantChange};
+use crate::model::{Tenant, TenantId};
+
+/// What Kestra's clients say of a tenant and this gateway has no use for.
+const KESTRA: &[&str] = &[
+    "appCatalogConfig",
+    "concurrency",
+    "defaultWorkerSelector",
+    "logo",
+    "outputsInInternalStorage",
+    "quotas",
+    "requireExistingNamespace",
+    "sdkDefaultAuthentication",
+    "secretConfiguration",
+    "secretIsolation",
+    "secretReadOnly",
+    "secretType",
+    "settings",
+    "storageConfiguration",
+    "storageIsolation",
+    "storageType",
+    "workerGroup",
+];
+/// What the gateway says itself; whoever writes back what was read sends it along.
+const OURS: &[&str] = &["created_at", "org_id", "updated_at"];
+
+/// A tenant.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tenant)]
+pub(super) struct Shown {
+    #[schema(example = "acme")]
+    id: String,
+    #[schema(example = "Acme, Inc.")]
+    name: String,
+    description: String,
+    /// What back ends know the tenant by. A tenant that is made again under the id of a deleted one
+    /// gets another.
+    #[schema(example = "acme")]
+    org_id: String,
+    /// RFC 3339.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// RFC 3339.
+    #[schema(format = DateTime)]
+    updated_at: String,
+    /// Always false: deleted tenants are not shown.
+    deleted: bool,
+}
+
+impl From<Tenant> for Shown {
+    fn from(tenant: Tenant) -> Self {
+        Shown {
+            id: tenant.id.into(),
+            name: tenant.name,
+            description: tenant.description,
+            org_id: tenant.org_id.as_str().to_owned(),
+            created_at: tenant.created_at.to_string(),
+            updated_at: tenant.updated_at.to_string(),
+            deleted: false,
+        }
+    }
+}
+
+/// A tenant to be made, or what one shall be. Fields that Kestra's clients send beside these are
+/// accepted and ignored; others are refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(expecting = "a JSON object")]
+#[schema(as = TenantForm)]
+pub(super) struct Form {
+    /// `^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$` and no reserved word. Needed when creating; cannot be
+    /// changed.
+    #[schema(example = "acme", max_length = 63, pattern = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+    id: Option<String>,
+    /// For people; the id when left out.
+    #[schema(example = "Acme, Inc.", min_length = 1, max_length = 255)]
+    name: Option<String>,
+    /// Empty when left out.
+    #[schema(max_length = 4096)]
+    description: Option<String>,
+    /// Nothing but false: tenants are deleted with DELETE.
+    deleted: Option<bool>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    rest: Rest,
+}
+
+/// What shall change about a tenant (RFC 7396): what is left out stays, null means the default.
+#[derive(Deserialize, ToSchema)]
+#[serde(expecting = "a JSON object")]
+#[schema(as = TenantPatch)]
+pub(super) struct Patch {
+    /// Nothing but the tenant's own id.
+    id: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, max_length = 4096)]
+    description: Option<Option<String>>,
+    /// Nothing but false: tenants are deleted with DELETE.
+    deleted: Option<bool>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    rest: Rest,
+}
+
+impl Form {
+    pub(super) fn create(self) -> Result<NewTenant, Refusal> {
+        let mut flaws = Flaws::default();
+        self.rest.refuse(&[KESTRA], &mut flaws);
+        undeleted(self.deleted, &mut flaws);
+        let id = match self.id {
+            Some(id) => flaws.take("id", TenantId::parse(&id)),
+            None => flaws.take("id", Err("is missing")),
+        };
+        let name = read_name(self.name, &mut flaws);
+        let description = read_description(self.description, &mut flaws);
+        let id = flaws.yields(id)?;
+        Ok(NewTenant { id, name, description })
+    }
+
+    pub(super) fn replace(self, id: &TenantId) -> Result<TenantChange, Refusal> {
+        let mut flaws = Flaws::default();
+        self.rest.refuse(&[KESTRA, OURS], &mut flaws);
+        undeleted(self.deleted, &mut flaws);
+        same_id(self.id, id, &mut flaws);
+        let name = Some(read_name(self.name, &mut flaws));
+        let description = Some(read_description(self.description, &mut flaws));
+        flaws.settle()?;
+        Ok(TenantChange { name, description })
+    }
+}
+
+impl Patch {
+    pub(super) fn change(self, id: &TenantId) -> Result<TenantChange, Refusal> {
+        let mut flaws = Flaws::default();
+        self.rest.refuse(&[KESTRA, OURS], &mut flaws);
+        undeleted(self.deleted, &mut flaws);
+        same_id(self.id, id, &mut flaws);
+        let name = self.name.map(|name| read_name(name, &mut flaws));
+        let description = self.description.map(|text| read_description(text, &mut flaws));
+        flaws.settle()?;
+        Ok(TenantChange { name, description })
+    }
+}
+
+fn read_name(name: Option<String>, flaws: &mut Flaws) -> Option<Name> {
+    name.and_then(|name| flaws.take("name", Name::parse(name)))
+}
+
+fn read_description(text: Option<String>, flaws: &mut Flaws) -> Prose {
+    flaws.take("description", Prose::parse(text.unwrap_or_default())).unwrap_or_default()
+}
+
+fn undeleted(deleted: Option<bool>, flaws: &mut Flaws) {
+    if deleted == Some(true) {
+        flaws.add("deleted", "can only be false: DELETE deletes a tenant");
+    }
+}
+
+fn same_id(given: Option<String>, id: &TenantId, flaws: &mut Flaws) {
+    if given.is_some_and(|given| given != id.as_str()) {
+        flaws.add("id", "cannot be changed");
+    }
+}

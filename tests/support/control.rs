@@ -1,0 +1,219 @@
+//! A running admin port over a store of its own, without a data plane, and a client that checks of
+//! every answer what must hold of all: its status is documented, nobody stores it, no secret is in it.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use tempfile::TempDir;
+use tenantry::admin::{Wiring, router, serve};
+use tenantry::control::Control;
+use tenantry::model::{Secret, Timestamp};
+use tenantry::snapshot::{Published, Routes, Snapshot, follow};
+use tenantry::store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub const USER: &str = "root";
+pub const PASSWORD: &str = "planted-s3cret:with-colon";
+pub const METRICS: &str = "tenantry_up 1\n";
+
+pub struct Port {
+    pub store: Arc<Store>,
+    pub published: Arc<Published>,
+    pub address: SocketAddr,
+    pub client: reqwest::Client,
+    document: Value,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<()>>,
+    _dir: TempDir,
+}
+
+/// An answer, read whole.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {:?}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().expect("text")
+    }
+
+    pub fn etag(&self) -> &str {
+        self.header("etag")
+    }
+
+    /// The answer is this refusal; gives its message.
+    pub fn refused(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], "about:blank");
+        assert_eq!(problem["message"], problem["detail"]);
+        problem["detail"].as_str().expect("a text").to_owned()
+    }
+
+    /// The answer is 422 and names exactly these fields.
+    pub fn flaws(&self, fields: &[&str]) -> String {
+        let message = self.refused(422);
+        let problem = self.json();
+        let named: Vec<_> =
+            problem["errors"].as_array().expect("errors").iter().map(|e| &e["field"]).collect();
+        assert_eq!(named, fields, "{message}");
+        message
+    }
+}
+
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        LOG.lock().expect("no panic while writing").extend(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes all that the program says of itself from now on to memory.
+fn log() {
+    let ours = tracing_subscriber::EnvFilter::new("tenantry=trace,info");
+    let log = tracing_subscriber::fmt().with_env_filter(ours).with_ansi(false).with_writer(|| Log);
+    // Only the first test of the process sets it.
+    let _ = log.try_init();
+}
+
+/// What has been logged in this process since its first [`Port::start`].
+pub fn logged() -> String {
+    String::from_utf8_lossy(&LOG.lock().expect("no panic while writing")).into_owned()
+}
+
+/// Control over a new store, followed and live.
+pub fn control(dir: &TempDir) -> (Arc<Control>, Arc<Store>, Arc<Published>) {
+    let store = Arc::new(Store::open(dir.path()).expect("a store"));
+    let (revision, records, commits) = store.follow().expect("the records");
+    let published = Published::new(Snapshot::new(Routes::new(&[]).into(), revision, records));
+    tokio::spawn(follow(commits, published.clone()));
+    (Arc::new(Control::new(store.clone(), published.clone())), store, published)
+}
+
+impl Port {
+    /// A port with one admin, [`USER`].
+    pub async fn start() -> Port {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        log();
+        let dir = tempfile::tempdir().expect("a directory");
+        let (control, store, published) = control(&dir);
+        let first = (Some(USER.to_owned()), Some(Secret::new(PASSWORD.to_owned())));
+        let drawn = control.first_admin(first.0, first.1, Timestamp::now()).await.expect("an admin");
+        assert!(drawn.is_none(), "a given password is not shown");
+        let wiring = Wiring { control, ready: Box::new(|| true), metrics: Box::new(|| METRICS.to_owned()) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async { drop(stopped.await) };
+        let served = tokio::spawn(serve(listener, router(wiring), stopped, Duration::from_secs(5)));
+        let client = reqwest::Client::new();
+        let document = client.get(format!("http://{address}/api/v1/openapi.json")).send().await;
+        let document = document.expect("an answer").json().await.expect("JSON");
+        let (stop, served) = (Some(stop), Some(served));
+        Port { store, published, address, client, document, stop, served, _dir: dir }
+    }
+
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A request as the admin.
+    pub fn admin(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.anonymous(method, path).basic_auth(USER, Some(PASSWORD))
+    }
+
+    pub fn anonymous(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.admin(Method::GET, path)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.admin(Method::DELETE, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.admin(Method::POST, path).json(body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.admin(Method::PUT, path).json(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.admin(Method::PATCH, path).json(body)).await
+    }
+
+    /// Sends a request and checks of its answer what holds of all.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let request = request.build().expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = self.client.execute(request).await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.expect("a text");
+        if let Some(documented) = self.documented(&method, &path) {
+            assert!(
+                documented.contains(&status.as_str().to_owned()),
+                "{method} {path}: {status} is not documented"
+            );
+        }
+        assert_eq!(
+            headers.get("cache-control"),
+            Some(&HeaderValue::from_static("no-store")),
+            "{method} {path}"
+        );
+        assert!(headers.contains_key("x-request-id"), "{method} {path}");
+        let shown = format!("{headers:?}{text}");
+        for secret in [PASSWORD, "$argon2", &STANDARD.encode(format!("{USER}:{PASSWORD}"))] {
+            assert!(!shown.contains(secret), "{method} {path} shows a secret");
+        }
+        Answer { status, headers, text }
+    }
+
+    /// The statuses that the document has for an operation; none when it has no such operation.
+    fn documented(&self, method: &Method, path: &str) -> Option<Vec<String>> {
+        let paths = self.document["paths"].as_object().expect("paths");
+        let exact = paths.get(path);
+        let template = path.rsplit_once('/').map(|(parent, _)| format!("{parent}/{{id}}"));
+        let item = exact.or_else(|| paths.get(&template?))?;
+        let operation = item.get(method.as_str().to_lowercase())?;
+        Some(operation["responses"].as_object().expect("responses").keys().cloned().collect())
+    }
+
+    /// Ends the serving; returns when it has ended.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        self.served.take().expect("not stopped yet").await.expect("no panic");
+    }
+}
