@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,8 @@ use support::{METRICS, PASSWORD, Port, USER, control, logged};
 use tenantry::auth::password;
 use tenantry::control::{Control, Fault, Name, NewTenant, Prose, Seen, TenantChange};
 use tenantry::model::{Admin, OrgId, Secret, TenantId, Timestamp};
-use tenantry::store::{Change, Record, RecordId};
+use tenantry::snapshot::{Published, Routes, Snapshot};
+use tenantry::store::{Change, Record, RecordId, Store};
 
 fn p256() -> String {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key").public_key_pem()
@@ -297,6 +299,29 @@ async fn two_nodes_write_one_record() {
     }
     let end = one.tenant(&authority, id("acme")).await.expect("a tenant").version;
     assert_eq!(end, made + 100, "no write is lost, none is made twice");
+}
+
+#[tokio::test]
+async fn a_write_is_answered_when_it_is_live() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Arc::new(Store::open(dir.path()).expect("a store"));
+    let (_, _, mut commits) = store.follow().expect("the records");
+    let published = Published::new(Snapshot::new(Routes::new(&[]).into(), 0, []));
+    let control = Control::new(store, published.clone());
+    let secret = || Secret::new(PASSWORD.to_owned());
+    control.first_admin(None, Some(secret()), Timestamp::now()).await.expect("an admin");
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let authority = control.authenticate("admin", secret(), here, Instant::now()).await.expect("an admin");
+    let new = NewTenant { id: id("acme"), name: None, description: Prose::default() };
+    let mut write = pin!(control.create_tenant(&authority, new, Timestamp::now()));
+    // Nothing is published meanwhile, so that this could only end too early.
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut write).await;
+    assert!(early.is_err(), "answered before it is live");
+    while published.load().tenants.get("acme").is_none() {
+        let committed = commits.recv().await.expect("the commit");
+        published.update(|snapshot| snapshot.after(committed.revision, &committed.changes));
+    }
+    assert_eq!(write.await.expect("a tenant").version, published.load().revision);
 }
 
 #[tokio::test]
