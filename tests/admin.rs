@@ -17,6 +17,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use support::{METRICS, PASSWORD, Port, USER, control, logged};
 use tenantry::auth::password;
+use tenantry::cli::keypair::KeypairKind;
+use tenantry::cli::signer::Signer;
 use tenantry::control::{Control, Fault, Name, NewTenant, Prose, Seen, TenantChange};
 use tenantry::model::{Admin, OrgId, Secret, TenantId, Timestamp};
 use tenantry::snapshot::{Published, Routes, Snapshot};
@@ -42,7 +44,11 @@ fn operations(document: &Value) -> Vec<(Method, String, bool)> {
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("an item") {
             let method = method.to_uppercase().parse().expect("a method");
-            operations.push((method, path.replace("{id}", "acme"), operation.get("security").is_some()));
+            operations.push((
+                method,
+                path.replace("{id}", "acme"),
+                operation.get("security") == Some(&json!([{}])),
+            ));
         }
     }
     operations
@@ -628,4 +634,24 @@ async fn the_first_admin_is_made_once() {
         control.authenticate("admin", drawn, here, Instant::now()).await.expect("the drawn password");
     assert_eq!(authority.who(), "admin");
     assert!(matches!(control.first_admin(Some("second".to_owned()), None, now).await, Ok(None)));
+}
+
+#[tokio::test]
+async fn a_tenants_token_may_ask_who_it_is_and_nothing_else() {
+    let port = Port::start().await;
+    let signer = Signer::generate(KeypairKind::P256).expect("a key");
+    let key = json!({"public_key": signer.public().pem(), "grants": ["metrics:write"]});
+    assert_eq!(port.post("/api/v1/keys", &key).await.status, 201);
+    let exp = Timestamp::now().seconds() + 600;
+    let token = signer.sign(&json!({"sub": "tenant-acme", "exp": exp})).expect("a token");
+    let bearer = format!("Bearer {token}");
+    let ask = |path: &str| port.anonymous(Method::GET, path).header("authorization", &bearer);
+    port.send(ask("/api/v1/me")).await.refused(401);
+    assert_eq!(port.post("/api/v1/tenants", &json!({"id": "acme"})).await.status, 200);
+    let me = port.send(ask("/api/v1/me")).await.json();
+    assert_eq!((&me["id"], &me["superAdmin"]), (&json!("acme"), &json!(false)));
+    assert_eq!(me["token"]["grants"], json!(["metrics:write"]));
+    assert_eq!(me["token"]["expires_at"], json!(Timestamp::from_seconds(exp).to_string()));
+    port.send(ask("/api/v1/tenants")).await.refused(403);
+    port.send(ask("/api/v1/keys")).await.refused(403);
 }

@@ -15,12 +15,15 @@ use zeroize::Zeroizing;
 
 use super::Desk;
 use super::problem::Refusal;
+use crate::auth::Identity;
 use crate::control::{Authority, Control, Fault};
-use crate::model::Secret;
+use crate::model::{Secret, Timestamp};
 
 /// Somebody who was recognised.
 pub(super) enum Caller {
     SuperAdmin(Authority),
+    /// The bearer of a tenant's token.
+    Tenant(Identity),
 }
 
 /// A caller that may manage tenants and keys.
@@ -51,7 +54,12 @@ impl FromRequestParts<Arc<Desk>> for Caller {
         let Some(credential) = Credential::of(&parts.headers)? else {
             return Err(Fault::Unauthenticated.into());
         };
-        match basic(&desk.wiring.control, &credential, address(parts)).await {
+        let control = &desk.wiring.control;
+        let outcome = match basic(control, &credential, address(parts)).await {
+            Outcome::NotRequested => bearer(control, &credential),
+            decided => decided,
+        };
+        match outcome {
             Outcome::Authenticated(caller) => Ok(caller),
             Outcome::Failed(refusal) => Err(refusal),
             Outcome::NotRequested => Err(Fault::Unauthenticated.into()),
@@ -65,6 +73,7 @@ impl FromRequestParts<Arc<Desk>> for SuperAdmin {
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Refusal> {
         match Caller::from_request_parts(parts, desk).await? {
             Caller::SuperAdmin(authority) => Ok(SuperAdmin(authority)),
+            Caller::Tenant(_) => Err(Fault::Forbidden.into()),
         }
     }
 }
@@ -93,6 +102,17 @@ async fn basic(control: &Control, credential: &Credential<'_>, address: IpAddr) 
     };
     match control.authenticate(&user, password, address, Instant::now()).await {
         Ok(authority) => Outcome::Authenticated(Caller::SuperAdmin(authority)),
+        Err(fault) => Outcome::Failed(fault.into()),
+    }
+}
+
+/// RFC 6750: a token of the data plane.
+fn bearer(control: &Control, credential: &Credential<'_>) -> Outcome {
+    if !credential.scheme.eq_ignore_ascii_case("bearer") {
+        return Outcome::NotRequested;
+    }
+    match control.identify(credential.value, Timestamp::now()) {
+        Ok(identity) => Outcome::Authenticated(Caller::Tenant(identity)),
         Err(fault) => Outcome::Failed(fault.into()),
     }
 }

@@ -15,6 +15,7 @@ use super::State;
 use super::problem::Problem;
 
 const SCHEME: &str = "basic";
+const BEARER: &str = "bearer";
 
 /// This document.
 #[utoipa::path(
@@ -40,6 +41,11 @@ pub(super) fn preamble() -> OpenApi {
         .description(Some("The name and password of a super admin."))
         .build();
     components.add_security_scheme(SCHEME, SecurityScheme::Http(basic));
+    let bearer = Http::builder()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("A tenant's token, as the data plane takes it. It may ask who it is."))
+        .build();
+    components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     components.schemas.insert(Problem::name().into_owned(), Problem::schema());
     let mut nested = Vec::new();
     Problem::schemas(&mut nested);
@@ -82,11 +88,13 @@ fn refusals(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
     };
     let has = |place: ParameterIn| parameters().any(|parameter| parameter.parameter_in == place);
     let mut refusals = Vec::new();
-    // A public operation says so itself; the others fall under the document's scheme.
-    if operation.security.is_none() {
+    // A public operation says so itself, by an empty requirement.
+    let public = operation.security.iter().flatten().any(|needs| *needs == SecurityRequirement::default());
+    if !public {
         refusals.extend([
             (StatusCode::BAD_REQUEST, "The request is malformed."),
             (StatusCode::UNAUTHORIZED, "The credentials are wrong, or there are none."),
+            (StatusCode::FORBIDDEN, "The caller is known and may not do this."),
             (StatusCode::TOO_MANY_REQUESTS, "Too many failed logins; Retry-After says how long to wait."),
             (StatusCode::INTERNAL_SERVER_ERROR, "Something failed inside."),
         ]);

@@ -22,6 +22,9 @@ pub enum Fault {
     Precondition(RecordId),
     #[error("the user name or the password is wrong, or there is none")]
     Unauthenticated,
+    /// Known, and not for this.
+    #[error("only a super admin may do this; a tenant's token may ask who it is (GET /api/v1/me)")]
+    Forbidden,
     /// Too much is going on; the same may work in a second.
     #[error("too many requests at once: try again in a second")]
     Busy,

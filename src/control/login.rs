@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 
 use super::throttle::Throttle;
 use super::{Control, Fault, blocking};
-use crate::auth::password;
-use crate::model::{Admin, Secret};
+use crate::auth::{Identity, password, verify};
+use crate::model::{Admin, Secret, Timestamp};
 use crate::store::{Record, RecordId, Revision, Store, Stored};
 
 /// Passwords checked at once: each takes a core and 19 MiB.
@@ -80,6 +80,17 @@ impl Control {
         now: Instant,
     ) -> Result<Authority, Fault> {
         self.login.authenticate(user, password, address, now).await
+    }
+
+    /// Finds out whom a token of the data plane speaks for, as the data plane would. The tenant has
+    /// to exist.
+    pub fn identify(&self, token: &str, now: Timestamp) -> Result<Identity, Fault> {
+        let snapshot = self.published.load();
+        let identity = verify(&snapshot.keys, token, None, now).map_err(|_| Fault::Unauthenticated)?;
+        match snapshot.tenants.get(identity.tenant.as_str()) {
+            Some(_) => Ok(identity),
+            None => Err(Fault::Unauthenticated),
+        }
     }
 }
 
