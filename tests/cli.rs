@@ -1,8 +1,12 @@
 //! The program as people and scripts run it: help, usage, exit codes, what it writes where. The other
 //! side of the admin API is a stub here, so that answers can be had which no gateway gives.
 
+#[path = "cli/online.rs"]
+mod online;
 #[path = "cli/run.rs"]
 mod run;
+#[path = "cli/served.rs"]
+mod served;
 #[path = "cli/stub.rs"]
 mod stub;
 

@@ -46,6 +46,7 @@ impl Run {
         self
     }
 
+    /// Runs it to its end.
     pub fn end(mut self) -> Outcome {
         let mut child = self.command.spawn().expect("the program starts");
         let mut stdin = child.stdin.take().expect("piped");
@@ -58,5 +59,12 @@ impl Run {
             out: String::from_utf8(output.stdout).expect("text"),
             err: String::from_utf8(output.stderr).expect("text"),
         }
+    }
+}
+
+impl From<Run> for Command {
+    /// What [`Run::end`] would have started.
+    fn from(run: Run) -> Command {
+        run.command
     }
 }
