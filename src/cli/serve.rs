@@ -28,7 +28,8 @@ Environment:
 
 Signals:
   SIGTERM, SIGINT  stop: requests under way may end in the drain time; a second one cuts them off
-  SIGHUP           read the file again; a bad one changes nothing, and the log says what is wrong
+  SIGHUP           read the file again: its services hold from then on, certificates and the access log
+                   are opened again; all else needs a restart. A file with a fault changes nothing
 
 Examples:
   tenantry serve
@@ -96,11 +97,8 @@ fn first_admin() -> Result<FirstAdmin, Failure> {
     Ok(FirstAdmin { user, password: secret("TENANTRY_ADMIN_PASSWORD")? })
 }
 
+/// Hands over what only this start knows.
 fn introduce(gateway: &Gateway, store: &Path) -> Result<(), Failure> {
-    for (name, address) in gateway.listeners() {
-        tracing::info!(%name, %address, "listening");
-    }
-    tracing::info!(address = %gateway.admin(), "listening for administration");
     let Some((user, password)) = gateway.made_admin() else { return Ok(()) };
     let handed = hand_over(user, password, store).with_context(|| {
         let store = store.display();

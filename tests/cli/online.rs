@@ -28,7 +28,8 @@ fn tenants_live_from_create_to_delete() {
 
     let shown = run(&["tenants", "get", "acme"]).out;
     let etag = shown.lines().find_map(|line| line.strip_prefix("etag")).expect("its ETag").trim().to_owned();
-    let changed = run(&["tenants", "update", "acme", "--name", "Acme Ltd", "--if-match", &etag, "-o", "json"]);
+    let changed =
+        run(&["tenants", "update", "acme", "--name", "Acme Ltd", "--if-match", &etag, "-o", "json"]);
     assert_eq!(json(&changed)["name"], "Acme Ltd");
     let late = run(&["tenants", "update", "acme", "--description", "x", "--if-match", &etag]);
     assert_eq!(late.code, 5, "{}", late.err);
@@ -67,7 +68,19 @@ fn keys_are_trusted_until_removed() {
     run(&["tenants", "create", "--tenant", "acme"]);
     let unknown = run(&["keys", "add", file, "--tenant", "nobody"]);
     assert!(unknown.code == 1 && unknown.err.contains("nobody"), "{}", unknown.err);
-    let added = run(&["keys", "add", file, "--tenant", "acme", "--grant", "metrics:read", "--leeway", "10s", "-o", "json"]);
+    let added = run(&[
+        "keys",
+        "add",
+        file,
+        "--tenant",
+        "acme",
+        "--grant",
+        "metrics:read",
+        "--leeway",
+        "10s",
+        "-o",
+        "json",
+    ]);
     let added = json(&added);
     assert_eq!((&added["tenants"][0], &added["leeway"]), (&Value::from("acme"), &Value::from(10)));
     let id = added["id"].as_str().expect("an id");
@@ -80,7 +93,8 @@ fn keys_are_trusted_until_removed() {
     let gone = run(&["ta-pubkeys-remove", "aws", "showdown", id]);
     assert_eq!((gone.code, gone.err.as_str()), (4, "error: key not present in key set\n"));
 
-    let by_kid = run(&["keys", "add", file, "--kid", "a/b", "--claim", "org", "--no-require-exp", "-o", "json"]);
+    let by_kid =
+        run(&["keys", "add", file, "--kid", "a/b", "--claim", "org", "--no-require-exp", "-o", "json"]);
     assert_eq!(json(&by_kid)["claim"], serde_json::json!({"name": "org", "prefix": ""}));
     assert_eq!(run(&["keys", "list", "-q"]).out, "a/b\n");
     assert_eq!(run(&["keys", "remove", "a/b"]).code, 0);
@@ -103,10 +117,18 @@ fn signals_reload_and_stop() {
     let good = fs::read_to_string(&file).expect("the file");
     fs::write(&file, good.clone() + "workers: many\nlistener: 1\n").expect("a file");
     gateway.served.signal(Signal::SIGHUP);
-    let problems = [gateway.served.err.until("configuration refused"), gateway.served.err.until("configuration refused")];
+    let problems = [
+        gateway.served.err.until("configuration refused"),
+        gateway.served.err.until("configuration refused"),
+    ];
     assert!(problems[0].contains("workers") && problems[1].contains("listener"), "{problems:?}");
     assert_eq!(gateway.tenantry(&["me"]).end().code, 0);
-    fs::write(&file, good + "drain: 5s\n").expect("a file");
+    fs::write(&file, good.clone() + "drain: 5s\n").expect("a file");
+    gateway.served.signal(Signal::SIGHUP);
+    let refused = gateway.served.err.until("configuration refused");
+    assert!(refused.contains("drain") && refused.contains("restart"), "{refused}");
+    let service = "services: {a: {match: [{path: '/t/{tenant}'}], upstream: ['http://127.0.0.1:9'], api: read-write}}\n";
+    fs::write(&file, good + service).expect("a file");
     gateway.served.signal(Signal::SIGHUP);
     gateway.served.err.until("configuration read again");
     gateway.served.signal(Signal::SIGTERM);
@@ -142,7 +164,10 @@ fn the_demo_does_what_it_says_and_cleans_up() {
     assert!(shown.matches("(ok)").count() >= 6 && !shown.contains("FAILED"), "{shown}");
 
     for (line, status) in pasted(&shown) {
-        let Some(answer) = shell(&line) else { break };
+        let Some(answer) = shell(&line) else {
+            eprintln!("curl is missing (apt-get install curl): its lines were not run");
+            break;
+        };
         assert!(answer.contains(&format!(" {status} ")), "{line}\n{answer}");
     }
     let export = shown.lines().find(|line| line.contains("export TENANTRY_URL")).expect("a line");

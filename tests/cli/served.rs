@@ -104,12 +104,13 @@ impl Gateway {
     pub fn start(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("tenantry.yaml");
-        let config = "listeners: [{address: '127.0.0.1:0'}]\nadmin: {address: '127.0.0.1:0'}\nstore: {path: data}\n";
+        let config =
+            "listeners: [{address: '127.0.0.1:0'}]\nadmin: {address: '127.0.0.1:0'}\nstore: {path: data}\n";
         std::fs::write(&file, config).expect("a file");
         let file = file.to_str().expect("a plain path");
         let mut served = Served::start(tenantry(&["serve", "--config", file]).envs(variables));
-        let line = served.err.until("listening for administration");
-        let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let line = served.err.until("tenantry is ready");
+        let address = line.split("admin=").nth(1).and_then(|rest| rest.split_whitespace().next());
         let url = format!("http://{}", address.expect("an address").trim_matches('"'));
         Gateway { served, folder, url }
     }
