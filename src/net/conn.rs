@@ -27,6 +27,8 @@ pub struct Conn {
     /// Requests whose answer has not begun, and answers under way. HTTP/1 has one of them at most.
     waiting: Cell<u32>,
     answering: Cell<u32>,
+    /// When the last of those answers has to be done, however steadily its caller reads.
+    latest: Cell<u64>,
     /// Bytes of a request's head have come, and not its end.
     in_head: Cell<bool>,
     violation: Cell<Option<Violation>>,
@@ -49,6 +51,7 @@ impl Conn {
             timer: timers.timer(),
             waiting: Cell::new(0),
             answering: Cell::new(0),
+            latest: Cell::new(0),
             in_head: Cell::new(false),
             violation: Cell::new(None),
         };
@@ -67,27 +70,25 @@ impl Conn {
         self.timer.clear();
     }
 
-    /// The handler has an answer; what follows must make progress.
-    pub fn answer_began(&self) {
+    /// The handler has an answer; what follows must make progress, and be done at `due` (a moment
+    /// of [`Timer::after`]).
+    pub fn answer_began(&self, due: u64) {
         self.waiting.set(self.waiting.get() - 1);
         self.answering.set(self.answering.get() + 1);
+        self.latest.set(self.latest.get().max(due));
         self.progressed();
     }
 
     /// The answer has no more to say, or nobody listens to it any longer.
     pub fn answer_ended(&self) {
         self.answering.set(self.answering.get() - 1);
-        if self.quiet() {
-            self.timer.set(self.limits.idle);
-        }
+        self.rest();
     }
 
     /// The handler gave up before it had an answer: the caller has gone.
     pub fn request_dropped(&self) {
         self.waiting.set(self.waiting.get() - 1);
-        if self.quiet() {
-            self.timer.set(self.limits.idle);
-        }
+        self.rest();
     }
 
     /// Nothing to send for now, and that is not the caller's doing.
@@ -98,7 +99,15 @@ impl Conn {
     /// Bytes moved, or there are some to move.
     pub fn progressed(&self) {
         if self.waiting.get() == 0 && self.answering.get() > 0 {
-            self.timer.set(self.limits.body);
+            self.timer.set_at(self.timer.after(self.limits.body).min(self.latest.get()));
+        }
+    }
+
+    /// Waits for the next request, if nothing else is going on.
+    fn rest(&self) {
+        if self.quiet() {
+            self.latest.set(0);
+            self.timer.set(self.limits.idle);
         }
     }
 

@@ -2,6 +2,7 @@
 //! credential and no back end.
 
 mod conn;
+mod gather;
 mod guard;
 mod listen;
 mod serve;

@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::conn::Conn;
+use super::gather::Gather;
 use super::guard::{Guard, Violation};
 use super::stream::Stream;
 use super::timers::Timers;
@@ -195,7 +196,7 @@ where
 
     async fn http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(&self, io: S, conn: Rc<Conn>) {
         conn.opened();
-        let stream = TokioIo::new(Stream::new(io, conn.clone(), None));
+        let stream = TokioIo::new(Gather::new(Stream::new(io, conn.clone(), None)));
         let service = service_fn(|request| self.answer(request, &conn));
         let header_bytes = u32::try_from(self.limits.header_bytes).unwrap_or(u32::MAX);
         let http = http2::Builder::new(Local)

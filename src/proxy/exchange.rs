@@ -222,7 +222,7 @@ impl Exchange {
         self.reason.set(reason);
         self.phase.set(Phase::Answering);
         self.timer.set_at(self.whole_due.get());
-        self.conn.answer_began();
+        self.conn.answer_began(self.whole_due.get());
     }
 
     fn write_log(&self, log: &Log, status: u16, reason: &str) {

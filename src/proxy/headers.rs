@@ -19,37 +19,40 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Of one connection only (RFC 9110 §7.6.1), besides those that `Connection` names.
-const HOP_BY_HOP: [HeaderName; 8] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// What a request brings and its back end must not see: said by us, meant for us, or believed by
-/// some back ends as the truth about the caller.
-const OURS: [HeaderName; 13] = [
-    header::AUTHORIZATION,
-    header::EXPECT,
-    header::FORWARDED,
-    HeaderName::from_static("http2-settings"),
-    HeaderName::from_static("x-scope-orgid"),
-    HeaderName::from_static("x-tenant"),
-    HeaderName::from_static("x-prom-label-policy"),
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-original-host"),
-    HeaderName::from_static("x-rewrite-url"),
-    HeaderName::from_static("x-http-method-override"),
-    HeaderName::from_static("x-client-ip"),
-];
-
-/// Begin so: what a proxy in front says about the caller. No proxy is trusted yet.
-const FORWARDED_PREFIX: &str = "x-forwarded-";
+/// some back ends as the truth about the caller. No proxy in front is trusted yet.
+fn is_ours(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization"
+            | "expect"
+            | "forwarded"
+            | "http2-settings"
+            | "x-scope-orgid"
+            | "x-tenant"
+            | "x-prom-label-policy"
+            | "x-real-ip"
+            | "x-original-url"
+            | "x-original-host"
+            | "x-rewrite-url"
+            | "x-http-method-override"
+            | "x-client-ip"
+    ) || name.starts_with("x-forwarded-")
+}
 
 /// What a permitted request is sent with.
 pub struct Additions<'a, 's> {
@@ -110,9 +113,10 @@ fn has_sane_id(headers: &HeaderMap) -> bool {
 
 /// Removes the headers of one connection, and those that `Connection` names.
 fn remove_connection(headers: &mut HeaderMap) {
-    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+    if !headers.keys().any(is_hop_by_hop) {
         return;
     }
+    let present: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -123,7 +127,7 @@ fn remove_connection(headers: &mut HeaderMap) {
         // Framing and the host are ours to judge, whoever names them.
         .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::HOST))
         .collect();
-    for name in HOP_BY_HOP.iter().chain(&named) {
+    for name in present.iter().chain(&named) {
         headers.remove(name);
     }
 }
@@ -136,10 +140,9 @@ fn is_connection_option(token: &[u8]) -> bool {
 /// heirs read them as if they had `-`.
 fn remove_owned(headers: &mut HeaderMap, routes: &Routes) {
     let owned = |name: &HeaderName| {
-        OURS.contains(name)
+        is_ours(name.as_str())
+            || memchr::memchr(b'_', name.as_str().as_bytes()).is_some()
             || routes.tenant_headers().contains(name)
-            || name.as_str().starts_with(FORWARDED_PREFIX)
-            || name.as_str().contains('_')
     };
     // Most requests have one such header, `Authorization`: no list is made for that.
     headers.remove(header::AUTHORIZATION);
