@@ -226,25 +226,19 @@ impl Exchange {
     }
 
     fn write_log(&self, log: &Log, status: u16, reason: &str) {
-        let text = |value: &Option<HeaderValue>| {
-            value.as_ref().map(HeaderValue::as_bytes).unwrap_or_default().to_owned()
-        };
-        let micros = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
-            (Some(from), Some(to)) => micros(to.duration_since(from)),
+        let end = Instant::now();
+        let (party, sent) = (self.party.get(), self.sent.get());
+        let upstream_us = match (sent, self.answered.get()) {
+            (Some(sent), Some(answered)) => micros(answered.duration_since(sent)),
             _ => 0,
         };
-        let end = Instant::now();
-        let duration_us = micros(Some(self.began), Some(end));
-        let upstream_us = micros(self.sent.get(), self.answered.get());
-        let party = self.party.get();
-        let host = log.uri.authority().map(|a| a.as_str().as_bytes().to_owned());
         self.worker.log(&Entry {
             time_millis: self.now.millis(),
             request_id: self.request_id().to_str().unwrap_or_default(),
             peer: self.conn.peer,
             listener: &self.conn.listener,
             method: log.method.as_str(),
-            host: &host.unwrap_or_else(|| text(&log.host)),
+            host: log.host(),
             path: log.uri.path().as_bytes(),
             version: version(log.version),
             service: party.map(|party| &*party.series.name).unwrap_or_default(),
@@ -255,11 +249,22 @@ impl Exchange {
             upstream: party.and_then(|party| party.upstream.get()).map(|name| &**name).unwrap_or_default(),
             bytes_in: self.bytes_in.get(),
             bytes_out: self.bytes_out.get(),
-            duration_us,
-            overhead_us: micros(Some(self.began), self.sent.get().or(Some(end))),
+            duration_us: micros(end.duration_since(self.began)),
+            overhead_us: micros(sent.unwrap_or(end).duration_since(self.began)),
             upstream_us,
-            user_agent: &text(&log.user_agent),
+            user_agent: log.user_agent.as_ref().map(HeaderValue::as_bytes).unwrap_or_default(),
         });
+    }
+}
+
+impl Log {
+    /// The host as the caller wrote it.
+    fn host(&self) -> &[u8] {
+        match (self.uri.authority(), &self.host) {
+            (Some(authority), _) => authority.as_str().as_bytes(),
+            (None, Some(host)) => host.as_bytes(),
+            (None, None) => b"",
+        }
     }
 }
 
