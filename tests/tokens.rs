@@ -3,6 +3,15 @@
 
 mod support;
 
+#[path = "tokens/answers.rs"]
+mod answers;
+#[path = "tokens/claims.rs"]
+mod claims;
+#[path = "tokens/forged.rs"]
+mod forged;
+#[path = "tokens/live.rs"]
+mod live;
+
 use serde_json::json;
 use support::gateway::{self, token};
 use support::upstream::Upstream;

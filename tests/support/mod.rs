@@ -2,6 +2,9 @@
 //! reaches them, and callers that speak raw bytes. Nothing here stands in for a part of tenantry.
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 
+pub mod door;
+pub mod forge;
 pub mod gateway;
+pub mod h2;
 pub mod raw;
 pub mod upstream;
