@@ -177,8 +177,8 @@ where
             conn.poll_expired(cx).map(|()| None)
         });
         let refusal = match end.await {
-            Some(Ok(())) => None,
-            Some(Err(_)) => conn.violation().map(|violation| {
+            // Also after Ok: to hyper, an error before the first byte of a request is a plain end.
+            Some(_) => conn.violation().map(|violation| {
                 (self.note)(Event::Violated(violation));
                 BAD_REQUEST
             }),

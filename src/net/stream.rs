@@ -141,6 +141,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        // After a violation the last word is still to be said.
+        match self.conn.violation() {
+            Some(_) => Poll::Ready(Ok(())),
+            None => Pin::new(&mut self.inner).poll_shutdown(cx),
+        }
     }
 }

@@ -12,7 +12,9 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::exchange::{Awaited, Exchange};
+use super::headers;
 use super::upstream::Lease;
+use crate::snapshot::Current;
 use crate::telemetry::UpstreamFailure;
 
 /// An answer's body.
@@ -124,11 +126,24 @@ impl Body for Answer {
 pub struct Upload {
     incoming: Incoming,
     exchange: Rc<Exchange>,
+    /// What the request was decided upon.
+    snapshot: Rc<Current>,
 }
 
 impl Upload {
-    pub fn new(incoming: Incoming, exchange: Rc<Exchange>) -> Self {
-        Upload { incoming, exchange }
+    pub fn new(incoming: Incoming, exchange: Rc<Exchange>, snapshot: Rc<Current>) -> Self {
+        Upload { incoming, exchange, snapshot }
+    }
+
+    /// The frame, without those trailers that callers may not send as headers either.
+    fn permitted(&self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        match frame.into_trailers() {
+            Ok(mut trailers) => {
+                headers::strip_trailers(&mut trailers, &self.snapshot.routes);
+                Frame::trailers(trailers)
+            }
+            Err(frame) => frame,
+        }
     }
 }
 
@@ -150,7 +165,7 @@ impl Body for Upload {
             Poll::Ready(Some(Err(_))) => self.exchange.waits_for(Awaited::Nobody),
             Poll::Ready(None) => self.exchange.waits_for(Awaited::BackEnd),
         }
-        polled
+        polled.map_ok(|frame| self.permitted(frame))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -38,7 +38,7 @@ pub async fn handle(worker: Rc<Worker>, request: Request<Incoming>, conn: Rc<Con
     let mut response = match judge(&snapshot, &exchange, &mut parts) {
         Ok((permit, path)) => {
             exchange.permitted(&permit, &parts);
-            let request = Request::from_parts(parts, Upload::new(body, exchange.clone()));
+            let request = Request::from_parts(parts, Upload::new(body, exchange.clone(), snapshot.clone()));
             match upstream::send(&permit, &exchange, path, request).await {
                 Ok(mut response) => {
                     headers::strip_answer(response.headers_mut());

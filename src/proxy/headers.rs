@@ -93,6 +93,12 @@ pub fn rewrite(request: &mut Parts, add: &Additions<'_, '_>) -> Result<(), Refus
     Ok(())
 }
 
+/// Takes out of a request's trailers what a caller may not say in a header: some back ends read both.
+pub fn strip_trailers(trailers: &mut HeaderMap, routes: &Routes) {
+    remove_connection(trailers);
+    remove_owned(trailers, routes);
+}
+
 /// Takes out of a back end's answer what concerned our connection to it only.
 pub fn strip_answer(headers: &mut HeaderMap) {
     remove_connection(headers);

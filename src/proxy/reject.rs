@@ -138,8 +138,14 @@ impl Refusal {
                     headers.insert(header::ALLOW, allow);
                 }
             }
+            Refusal::NoSuchMethod => {
+                // RFC 9110 §15.5.6 wants a list; what the path allows is among these.
+                let known = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+                headers.insert(header::ALLOW, known);
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             // Part of a body may still be on its way: what follows it cannot be found.
-            Refusal::SlowBody | Refusal::BrokenBody | Refusal::Bad(_) | Refusal::NoSuchMethod => {
+            Refusal::SlowBody | Refusal::BrokenBody | Refusal::Bad(_) => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Refusal::NoService
