@@ -3,7 +3,7 @@
 
 mod support;
 
-use http::{Request, Version};
+use http::Request;
 use serde_json::json;
 use support::door::Door;
 use support::forge::{Forge, good};
@@ -404,12 +404,63 @@ async fn control_characters_and_folds_in_headers_are_refused() {
         assert_eq!(status(&answer), 400, "{line:?}: {answer}");
     }
     assert!(door.upstream.seen().is_empty());
-    // HTTP/2 frames values by length; these are bytes that a value may not have.
-    for value in [&b"a\rb"[..], b"a\nb", b"a\0b"] {
-        assert!(http::HeaderValue::from_bytes(value).is_err());
+    door.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_fields_that_would_be_several_in_http1_are_refused() {
+    let (door, forge) = open(Upstream::ok().await).await;
+    let bearer = bearer(&forge, "acme");
+    let fields = |more: &[(&'static str, &'static str)]| {
+        let mut all =
+            vec![(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/t/acme/x")];
+        all.extend_from_slice(more);
+        all.push(("authorization", bearer.as_str()));
+        all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(h2::send_fields(door.address(), &fields(&[])).await, h2::Outcome::Answer(200));
+    assert_eq!(door.upstream.seen().len(), 1);
+    for more in [
+        [("x-a", "a\r\nx-scope-orgid: globex")],
+        [("x-a", "a\nx-scope-orgid: globex")],
+        [("x-a", "a\rb")],
+        [("x-a", "a\0b")],
+        [("x-a\r\nx-scope-orgid", "globex")],
+        [("x-a: b\r\nx", "c")],
+        [("x a", "a")],
+        [("x-a:", "a")],
+        [("X-Scope-OrgID", "globex")],
+        [("", "a")],
+        [(":x", "a")],
+        [(":path", "/t/globex/x")],
+        [(":authority", "b")],
+        [(":protocol", "websocket")],
+        [("connection", "x-scope-orgid")],
+        [("transfer-encoding", "chunked")],
+        [("host", "b")],
+    ] {
+        let outcome = h2::send_fields(door.address(), &fields(&more)).await;
+        assert_ne!(outcome, h2::Outcome::Answer(200), "{more:?}");
     }
-    let request = Request::get("http://a/t/acme/x").version(Version::HTTP_2).header("authorization", &bearer);
-    let answer = h2::send(door.address(), request.body(()).expect("a request")).await;
-    assert_eq!(answer.expect("an answer").status, 200);
+    for path in [
+        "/t/acme/x\r\nX-Scope-OrgID: globex",
+        "/t/acme/x y",
+        "/t/acme/x HTTP/1.1\r\n\r\n",
+        "t/acme",
+        "",
+        "/t/acme/\0",
+    ] {
+        let mut fields = fields(&[]);
+        path.clone_into(&mut fields[3].1);
+        let outcome = h2::send_fields(door.address(), &fields).await;
+        assert_ne!(outcome, h2::Outcome::Answer(200), "{path:?}");
+    }
+    for method in ["GET /t/globex/x HTTP/1.1\r\n\r\nGET", "GET ", "", "G\0T"] {
+        let mut fields = fields(&[]);
+        method.clone_into(&mut fields[0].1);
+        let outcome = h2::send_fields(door.address(), &fields).await;
+        assert_ne!(outcome, h2::Outcome::Answer(200), "{method:?}");
+    }
+    assert_eq!(door.upstream.seen().len(), 1);
     door.running.stop().await;
 }
