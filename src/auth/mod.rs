@@ -6,6 +6,8 @@ mod claims;
 mod jwt;
 pub mod password;
 mod permit;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use cache::Cache;

@@ -85,3 +85,157 @@ impl Snapshot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::OnceLock;
+
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{
+        Algorithm, Grants, KeyId, OrgId, PublicKey, TenantClaim, TenantId, TenantScope, Timestamp, TrustedKey,
+    };
+
+    const TENANTS: [&str; 4] = ["a", "b", "c", "d"];
+    const KEYS: [&str; 4] = ["k1", "k2", "k3", "k4"];
+
+    fn public() -> PublicKey {
+        static KEY: OnceLock<PublicKey> = OnceLock::new();
+        let make = || {
+            let pair = Ed25519KeyPair::generate().expect("randomness");
+            let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+            let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#);
+            PublicKey::read(&jwk).expect("a key").key
+        };
+        KEY.get_or_init(make).clone()
+    }
+
+    fn tenant_id() -> impl Strategy<Value = TenantId> {
+        prop::sample::select(&TENANTS[..]).prop_map(|id| TenantId::parse(id).expect("an id"))
+    }
+
+    fn key_id() -> impl Strategy<Value = KeyId> {
+        prop::sample::select(&KEYS[..]).prop_map(|id| KeyId::parse(id).expect("an id"))
+    }
+
+    /// A [`Change`] that can be shown.
+    #[derive(Clone, Debug)]
+    enum Step {
+        PutTenant(model::Tenant),
+        PutKey(TrustedKey),
+        DeleteTenant(TenantId),
+        DeleteKey(KeyId),
+    }
+
+    impl From<Step> for Change {
+        fn from(step: Step) -> Change {
+            match step {
+                Step::PutTenant(tenant) => Change::Put(Record::Tenant(tenant)),
+                Step::PutKey(key) => Change::Put(Record::Key(key)),
+                Step::DeleteTenant(id) => Change::Delete(RecordId::Tenant(id)),
+                Step::DeleteKey(id) => Change::Delete(RecordId::Key(id)),
+            }
+        }
+    }
+
+    fn tenant() -> impl Strategy<Value = model::Tenant> {
+        (tenant_id(), 1..4_u32, "[a-z]{0,3}").prop_map(|(id, nth, name)| {
+            let (org_id, at) = (OrgId::nth(&id, nth), Timestamp::from_seconds(0));
+            let description = String::new();
+            model::Tenant { id, name, description, org_id, created_at: at, updated_at: at }
+        })
+    }
+
+    fn key() -> impl Strategy<Value = TrustedKey> {
+        let scope = prop::option::of(prop::collection::btree_set(tenant_id(), 0..3));
+        // One algorithm in four does not fit the key, which then cannot be used.
+        let algorithm = prop::sample::select(vec![
+            Algorithm::EdDSA,
+            Algorithm::EdDSA,
+            Algorithm::EdDSA,
+            Algorithm::ES256,
+        ]);
+        (key_id(), scope, algorithm, 0..3_u8, any::<bool>()).prop_map(
+            |(id, scope, algorithm, leeway, fallback)| TrustedKey {
+                id,
+                algorithm,
+                public: public(),
+                tenants: scope.map_or(TenantScope::All, TenantScope::Only),
+                claim: TenantClaim::default(),
+                issuer: None,
+                audience: None,
+                require_exp: true,
+                leeway,
+                fallback,
+                grants: Grants::ALL,
+                description: String::new(),
+                created_at: Timestamp::from_seconds(0),
+            },
+        )
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            2 => tenant().prop_map(Step::PutTenant),
+            2 => key().prop_map(Step::PutKey),
+            1 => tenant_id().prop_map(Step::DeleteTenant),
+            1 => key_id().prop_map(Step::DeleteKey),
+        ]
+    }
+
+    type View = (Revision, [usize; 2], Vec<Option<Tenant>>, Vec<Option<TrustedKey>>, Option<KeyId>);
+
+    fn copy(tenant: &Tenant) -> Tenant {
+        Tenant { id: tenant.id.clone(), org_id: tenant.org_id.clone(), header: tenant.header.clone() }
+    }
+
+    /// All that can be seen of a snapshot.
+    fn view(snapshot: &Snapshot) -> View {
+        (
+            snapshot.revision,
+            [snapshot.tenants.len(), snapshot.keys.len()],
+            TENANTS.map(|id| snapshot.tenants.get(id).map(|tenant| copy(tenant))).into(),
+            KEYS.map(|id| snapshot.keys.get(id).map(|key| key.record.clone())).into(),
+            snapshot.keys.fallback().map(|key| key.record.id.clone()),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn changes_lead_where_compiling_from_scratch_leads(
+            commits in prop::collection::vec(prop::collection::vec(step(), 0..4), 0..12),
+        ) {
+            let routes = Arc::new(Routes::new(&[]));
+            let mut records = BTreeMap::new();
+            let mut snapshot = Snapshot::new(routes.clone(), 0, []);
+            for (revision, steps) in (1..).zip(commits) {
+                let changes: Vec<Change> = steps.into_iter().map(Change::from).collect();
+                for change in &changes {
+                    match change {
+                        Change::Put(record) => drop(records.insert(record.id(), record.clone())),
+                        Change::Delete(id) => drop(records.remove(id)),
+                    }
+                }
+                let next = snapshot.after(revision, &changes);
+                let stored = records.values().cloned().map(|value| Stored { version: revision, value });
+                prop_assert_eq!(view(&next), view(&Snapshot::new(routes.clone(), revision, stored)));
+                // What was not touched is the very same: cached verdicts live by that.
+                let touched: Vec<RecordId> = changes.iter().map(Change::id).collect();
+                let keys_touched = touched.iter().any(|id| matches!(id, RecordId::Key(_)));
+                prop_assert_eq!(next.keys.generation() != snapshot.keys.generation(), keys_touched);
+                for id in KEYS {
+                    let named = RecordId::Key(KeyId::parse(id).expect("an id"));
+                    if let (Some(before), Some(after)) = (snapshot.keys.get(id), next.keys.get(id)) {
+                        prop_assert_eq!(Arc::ptr_eq(before, after), !touched.contains(&named));
+                    }
+                }
+                snapshot = next;
+            }
+        }
+    }
+}

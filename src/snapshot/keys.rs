@@ -17,7 +17,8 @@ pub struct Key {
 #[derive(Clone, Default)]
 pub struct Keys {
     by_id: Shards<Key>,
-    fallback: Option<Arc<Key>>,
+    /// `control` allows one; were there more, none of them would count.
+    fallbacks: Vec<Arc<Key>>,
     /// Changes whenever any key does.
     generation: u64,
 }
@@ -43,7 +44,10 @@ impl Keys {
 
     /// The key for tokens without `kid`.
     pub fn fallback(&self) -> Option<&Arc<Key>> {
-        self.fallback.as_ref()
+        match self.fallbacks.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
     }
 
     pub fn generation(&self) -> u64 {
@@ -61,7 +65,7 @@ impl Keys {
     pub(super) fn insert(&mut self, key: Arc<Key>) {
         self.forget_fallback(key.record.id.as_str());
         if key.record.fallback {
-            self.fallback = Some(key.clone());
+            self.fallbacks.push(key.clone());
         }
         self.by_id.insert(key.record.id.as_str().into(), key);
         self.generation += 1;
@@ -74,8 +78,6 @@ impl Keys {
     }
 
     fn forget_fallback(&mut self, id: &str) {
-        if self.fallback.as_ref().is_some_and(|key| key.record.id.as_str() == id) {
-            self.fallback = None;
-        }
+        self.fallbacks.retain(|key| key.record.id.as_str() != id);
     }
 }

@@ -237,3 +237,101 @@ fn table(api: Api) -> Trie<Entries> {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Template = Vec<Option<String>>;
+
+    /// A rule with its one placeholder somewhere.
+    fn rule() -> impl Strategy<Value = MatchRule> {
+        let parts = |least| prop::option::of(prop::collection::vec("[ab]", least..=3));
+        (parts(1), parts(0), any::<prop::sample::Index>(), any::<bool>()).prop_filter_map(
+            "a place for the tenant",
+            |(host, path, place, strip)| {
+                let literal = |parts: Vec<String>| parts.into_iter().map(Some).collect::<Template>();
+                let (mut host, mut path) = (host.map(literal), path.map(literal));
+                let mut places: Vec<&mut Option<String>> =
+                    host.iter_mut().chain(&mut path).flatten().collect();
+                if places.is_empty() {
+                    return None;
+                }
+                let chosen = place.index(places.len());
+                *places[chosen] = None;
+                Some(MatchRule { host: host.map(HostTemplate), path: path.map(PathTemplate), strip })
+            },
+        )
+    }
+
+    fn service(index: usize, rules: Vec<MatchRule>) -> Configured {
+        Configured {
+            name: index.to_string(),
+            rules,
+            upstreams: Vec::new(),
+            tenant_header: "x-scope-orgid".to_owned(),
+            api: Api::ReadWrite,
+            unlisted: Unlisted::Deny,
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    /// How a rule reads a request: its rank, then tenant and start. None when it does not match.
+    fn reading(rule: &MatchRule, host: &[String], path: &[String]) -> Option<(Vec<u8>, String, usize)> {
+        let segments: &[Option<String>] = rule.path.as_ref().map_or(&[], |path| &path.0);
+        let labels = rule.host.as_ref().map(|host| host.0.as_slice());
+        if segments.len() > path.len() || labels.is_some_and(|labels| labels.len() != host.len()) {
+            return None;
+        }
+        let wanted = labels.unwrap_or_default().iter().zip(host).chain(segments.iter().zip(path));
+        let mut tenant = None;
+        for (want, have) in wanted {
+            match want {
+                Some(literal) if literal != have => return None,
+                None if have.is_empty() => return None,
+                None => tenant = Some(have.clone()),
+                Some(_) => {}
+            }
+        }
+        let steps = segments.iter().map(|step| if step.is_some() { 2 } else { 1 });
+        let host_rank = labels.map_or(0, |labels| if labels.contains(&None) { 1 } else { 2 });
+        let covered = path[..segments.len()].iter().map(|segment| 1 + segment.len()).sum();
+        Some((
+            std::iter::once(host_rank).chain(steps).collect(),
+            tenant?,
+            if rule.strip { covered } else { 0 },
+        ))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn finds_what_a_scan_over_all_rules_finds(
+            services in prop::collection::vec(prop::collection::vec(rule(), 0..4), 1..4),
+            host in prop::collection::vec("[abc]", 1..=3), path in prop::collection::vec("[abc]?", 1..=4),
+        ) {
+            let configured: Vec<_> = services.into_iter().enumerate().map(|(n, rules)| service(n, rules)).collect();
+            let routes = Routes::new(&configured);
+            let all = configured.iter().flat_map(|service| service.rules.iter().map(move |rule| (service, rule)));
+            let mut readings: Vec<_> = all
+                .filter_map(|(service, rule)| {
+                    let (rank, tenant, start) = reading(rule, &host, &path)?;
+                    Some((rank, (service.name.clone(), tenant, start)))
+                })
+                .collect();
+            let best = readings.iter().map(|(rank, _)| rank.clone()).max();
+            readings.retain(|(rank, _)| Some(rank) == best.as_ref());
+            let (host, path) = (host.join("."), format!("/{}", path.join("/")));
+            let found = routes.find(&host, &path);
+            let found = found.map(|m| (m.service.name.to_string(), m.tenant.to_owned(), m.start));
+            // Several are equally good only where the configuration would be refused.
+            match found {
+                Some(found) => prop_assert!(readings.iter().any(|(_, one)| *one == found), "{:?} {:?}", found, readings),
+                None => prop_assert!(readings.is_empty(), "{:?}", readings),
+            }
+        }
+    }
+}
