@@ -14,11 +14,14 @@ mod exporter;
 mod gate;
 #[path = "cli/run.rs"]
 mod run;
+#[path = "e2e/spoofer.rs"]
+mod spoofer;
 #[path = "e2e/stores.rs"]
 mod stores;
 #[path = "e2e/tunnel.rs"]
 mod tunnel;
 
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use agent::{Agent, Plan, WAYS};
@@ -49,7 +52,8 @@ struct Scene {
     gate: Gate,
     stores: Stores,
     exporter: Exporter,
-    _dir: TempDir,
+    tunnel: SocketAddr,
+    dir: TempDir,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,6 +61,7 @@ async fn agents_of_two_tenants_push_and_one_of_them_is_cut_off() {
     let Some(programs) = programs() else { return };
     let (scene, mut acme, mut globex) = Scene::start(&programs).await;
     scene.each_sees_its_own(&acme, &globex).await;
+    scene.a_lying_agent_changes_nothing(&programs, &acme, &globex).await;
     scene.spoofed_headers_change_nothing(&acme).await;
     scene.a_removed_key_cuts_its_tenant_off(&acme, &globex).await;
     scene.a_key_is_rotated_without_loss(&mut globex).await;
@@ -68,8 +73,9 @@ async fn agents_of_two_tenants_push_and_one_of_them_is_cut_off() {
 fn programs() -> Option<Programs> {
     let prometheus = peers::find("prometheus", "prometheus");
     let victoria = peers::find("victoria-metrics", "victoria-metrics");
+    let vmagent = peers::find("vmagent", "victoria-metrics");
     let nginx = peers::find("nginx", "nginx-light");
-    Some(Programs { prometheus: prometheus?, victoria: victoria?, nginx: nginx? })
+    Some(Programs { prometheus: prometheus?, victoria: victoria?, vmagent: vmagent?, nginx: nginx? })
 }
 
 impl Scene {
@@ -83,19 +89,18 @@ impl Scene {
         let acme = Credential::make(&gate, ACME, "rsa-2048", "acme.pem");
         let globex = Credential::make(&gate, GLOBEX, "p256", "globex.pem");
         println!("tenants, keys and tokens made by the CLI: acme with RSA-2048, globex with P-256");
-        let exporter = Exporter::start([ACME, GLOBEX]).await;
+        let exporter = Exporter::start([ACME, GLOBEX, spoofer::NAME]).await;
         let tunnel = tunnel::start(gate.proxy).await;
-        let agent = async |tenant, claims, token| {
-            let plan = Plan { tenant, claims, token, exporter: exporter.address(), tunnel };
+        let agent = async |tenant, token| {
+            let plan = Plan { tenant, token, exporter: exporter.address(), tunnel };
             Agent::start(&programs.prometheus, dir.path(), &gate, &plan).await
         };
-        let agents = (agent(ACME, GLOBEX, &acme.token).await, agent(GLOBEX, ACME, &globex.token).await);
+        let agents = (agent(ACME, &acme.token).await, agent(GLOBEX, &globex.token).await);
         println!(
             "two prometheus agents push over TLS, each by its own host (HTTP/2) and by its path (HTTP/1.1)"
         );
-        println!("  and each says X-Scope-OrgID: the other's name");
         let caller = Caller::new(&gate, &[ACME, GLOBEX]);
-        let scene = Scene { acme: agents.0, globex: agents.1, caller, gate, stores, exporter, _dir: dir };
+        let scene = Scene { acme: agents.0, globex: agents.1, caller, gate, stores, exporter, tunnel, dir };
         (scene, acme, globex)
     }
 
@@ -135,8 +140,39 @@ impl Scene {
         }
     }
 
+    async fn a_lying_agent_changes_nothing(
+        &self,
+        programs: &Programs,
+        acme: &Credential,
+        globex: &Credential,
+    ) {
+        println!("2. vmagent pushes with acme's token, saying X-Scope-OrgID and X_Scope_OrgID: globex");
+        let (dir, exporter, words) = (self.dir.path(), self.exporter.address(), [ACME, GLOBEX, &acme.token]);
+        let agent = spoofer::start(&programs.vmagent, dir, &self.gate, exporter, self.tunnel, words).await;
+        for by_host in [true, false] {
+            until("vmagent to push over both ways", async || {
+                let log = self.gate.log();
+                let mut lies = pushes(&log, ACME, 0).filter(|line| line.user_agent == "vmagent");
+                lies.find(|line| line.status == 204 && line.path.starts_with("/t/") != by_host).map(drop)
+            })
+            .await;
+        }
+        let values = self.arrived(ACME, "spoof", &acme.token, SOME / 2).await;
+        drop(agent);
+        let seen = self.caller.tenants(GLOBEX, "host", &globex.token).await;
+        assert!(seen.len() == 1 && seen[0].0 == GLOBEX, "globex sees {seen:?}");
+        let seen = self.stores.seen();
+        let lies: Vec<_> = seen.iter().filter(|request| request["user_agent"] == "vmagent").collect();
+        assert!(!lies.is_empty() && lies.iter().all(|request| request["org_id"] == ACME), "{lies:?}");
+        println!(
+            "   {} samples at acme, none at globex; the back end saw {} pushes, all acme's",
+            values.len(),
+            lies.len()
+        );
+    }
+
     async fn spoofed_headers_change_nothing(&self, acme: &Credential) {
-        println!("2. acme asks with headers that say globex");
+        println!("   acme's token asks with headers that say globex");
         let spoofs: [&[(&str, &str)]; 4] = [
             &[("X-Scope-OrgID", GLOBEX)],
             &[("X-Scope-OrgID", GLOBEX), ("x-scope-orgid", "acme|globex")],

@@ -34,8 +34,6 @@ pub struct Pushes {
 /// What an agent is made of.
 pub struct Plan<'a> {
     pub tenant: &'a str,
-    /// The tenant that it claims to be, in a header of its own.
-    pub claims: &'a str,
     pub token: &'a str,
     pub exporter: SocketAddr,
     /// The proxy through which names are reached.
@@ -90,7 +88,7 @@ impl Agent {
 }
 
 fn configuration(gate: &Gate, plan: &Plan<'_>, token: &Path, at: SocketAddr) -> String {
-    let Plan { tenant, claims, exporter, tunnel, .. } = plan;
+    let Plan { tenant, exporter, tunnel, .. } = plan;
     let (proxy, ca, token) = (gate.proxy, gate.ca.display(), token.display());
     format!(
         r#"global: {{scrape_interval: 250ms, scrape_timeout: 250ms, external_labels: {{tenant: {tenant}}}}}
@@ -107,7 +105,6 @@ remote_write:
     url: https://{tenant}.{DOMAIN}/api/v1/push
     proxy_url: http://{tunnel}
     authorization: {{credentials_file: {token}}}
-    headers: {{X-Scope-OrgID: {claims}}}
     tls_config: {{ca_file: {ca}}}
     queue_config: {{batch_send_deadline: 100ms}}
     write_relabel_configs: [{{target_label: way, replacement: host}}]
@@ -115,7 +112,6 @@ remote_write:
     url: https://{proxy}/t/{tenant}/metrics/api/v1/push
     enable_http2: false
     authorization: {{credentials_file: {token}}}
-    headers: {{X-Scope-OrgID: {claims}}}
     tls_config: {{ca_file: {ca}, server_name: {GATEWAY}}}
     queue_config: {{batch_send_deadline: 100ms}}
     write_relabel_configs: [{{target_label: way, replacement: path}}]

@@ -42,6 +42,7 @@ pub struct Line {
     pub key: String,
     pub status: u64,
     pub reason: String,
+    pub user_agent: String,
 }
 
 impl Gate {
@@ -123,6 +124,7 @@ impl Line {
             key: text("key"),
             status: line["status"].as_u64().expect("a status"),
             reason: text("reason"),
+            user_agent: text("user_agent"),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::support::process::{Process, bound};
 pub struct Programs {
     pub prometheus: PathBuf,
     pub victoria: PathBuf,
+    pub vmagent: PathBuf,
     pub nginx: PathBuf,
 }
 
@@ -45,7 +46,7 @@ impl Stores {
         Stores { address, log, _processes: [nginx, victoria, prometheus] }
     }
 
-    /// What nginx has seen: `org_id`, `authorization`, `uri`, `status` of each request.
+    /// What nginx has seen: `org_id`, `authorization`, `user_agent`, `status` of each request.
     pub fn seen(&self) -> Vec<Value> {
         let log = fs::read_to_string(&self.log).expect("nginx's log");
         log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -91,7 +92,7 @@ http {{
   scgi_temp_path {dir}/nginx-scgi;
   map $http_x_scope_orgid $store {{ default ""; acme {acme}; globex {globex}; }}
   log_format seen escape=json '{{"org_id":"$http_x_scope_orgid","authorization":"$http_authorization",'
-    '"uri":"$uri","status":$status}}';
+    '"user_agent":"$http_user_agent","status":$status}}';
   access_log {dir}/nginx.log seen;
   server {{
     listen {at};
