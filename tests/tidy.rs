@@ -86,6 +86,13 @@ fn sizes(path: &str, text: &str, tokens: &[Token], found: &mut Vec<String>) {
 
 fn words(path: &str, tokens: &[Token], found: &mut Vec<String>) {
     let room = room(path);
+    let mut code = tokens.to_vec();
+    test_modules(tokens).into_iter().rev().for_each(|module| drop(code.drain(module)));
+    for at in (0..code.len()).filter(|_| !path.ends_with("/tests.rs")) {
+        if reads(&code, at, &["panic", "!"]) || reads(&code, at, &["unreachable", "!"]) {
+            found.push(format!("{path}:{}: `{}!`: no input may reach a panic", code[at].line, code[at].text));
+        }
+    }
     for (at, token) in tokens.iter().enumerate() {
         let line = token.line;
         if reads(tokens, at, &[".", "unwrap", "("]) {
@@ -296,6 +303,11 @@ fn what_may_not_stand_in_a_file_is_found() {
         ("tests/a.rs", "//! x\n#[ignore]\nfn f() {}", ":2: `#[ignore]`"),
         ("src/net/tls.rs", "//! x\nfn f() { g().unwrap(); }", ":2: `unwrap()`"),
         ("src/net/tls.rs", "//! x\nfn f() { todo!() }", "`todo!`"),
+        (
+            "src/net/tls.rs",
+            "//! x\nfn f() { panic!() }\n#[cfg(test)]\nmod tests { fn f() { panic!() } }",
+            ":2: `panic!`",
+        ),
         ("src/net/tls.rs", &format!("//! x{}", "\n// x".repeat(400)), "401 lines without tests"),
         ("src/net/tls.rs", &long, ":2: `long` takes 61 lines"),
         ("src/proxy/a.rs", "//! x\nuse crate::store::Store;", ":2: proxy names `store`"),

@@ -62,7 +62,7 @@ impl Gateway {
         let workers = settings.workers.map_or_else(plane::cores, Ok)?;
         let watched = Arc::new(Watched::open_all(&settings)?);
         let ports = plane::bind(&settings, workers, &watched)?;
-        let admin_listener = bind_admin(&settings).await?;
+        let admin_listener = bind_admin(&settings)?;
         let admin = admin_listener.local_addr()?;
 
         let (store, published, following) = open_store(&settings).await?;
@@ -214,7 +214,7 @@ fn open_telemetry(settings: &Settings) -> anyhow::Result<(Metrics, Option<Arc<Ac
     Ok((metrics, access))
 }
 
-async fn bind_admin(settings: &Settings) -> anyhow::Result<TcpListener> {
+fn bind_admin(settings: &Settings) -> anyhow::Result<TcpListener> {
     let (_, mut sockets) = net::bind(settings.admin.address, 1).context("the admin port")?;
     let socket = sockets.pop().context("the admin port has no socket")?;
     Ok(TcpListener::from_std(socket)?)
