@@ -169,7 +169,7 @@ fn followers_see_every_commit_once_and_in_order() {
     const COMMITS: u64 = 20;
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::open(dir.path()).expect("opens");
-    let start = Barrier::new(WRITERS as usize + 1);
+    let start = Barrier::new(usize::try_from(WRITERS).expect("3") + 1);
     let followed = std::thread::scope(|scope| {
         for writer in 0..WRITERS {
             let (store, start) = (&store, &start);

@@ -44,7 +44,7 @@ impl Histogram {
 }
 
 fn bucket(nanos: u64) -> usize {
-    let shift = (63 - nanos.max(1).leading_zeros() as u64).saturating_sub(STEPS.ilog2() as u64);
+    let shift = (63 - u64::from(nanos.max(1).leading_zeros())).saturating_sub(u64::from(STEPS.ilog2()));
     (shift * STEPS + (nanos >> shift)) as usize
 }
 

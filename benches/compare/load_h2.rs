@@ -33,7 +33,7 @@ pub async fn stream(mut sender: Sender, shared: &Shared) -> Result<Sender> {
         let (response, _) = sender.send_request(request.message.clone(), true)?;
         let response = response.await?;
         if response.status() != http::StatusCode::OK {
-            bail!("instead of 200 over HTTP/2: {:?}", response);
+            bail!("instead of 200 over HTTP/2: {response:?}");
         }
         let mut body = response.into_body();
         while let Some(chunk) = body.data().await {

@@ -2,6 +2,13 @@
 //! and the CPU time that each proxy spends on a request. The proxy under load has one core, back end
 //! and load generator the other. `benches/compare/run` builds and starts it.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "figures of a run on one machine"
+)]
+
 mod backend;
 mod histogram;
 mod load;

@@ -199,7 +199,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match (values.len() / 2, values.len() % 2) {
         (0, 0) => f64::NAN,
-        (middle, 0) => (values[middle - 1] + values[middle]) / 2.0,
+        (middle, 0) => f64::midpoint(values[middle - 1], values[middle]),
         (middle, _) => values[middle],
     }
 }

@@ -75,6 +75,7 @@ fn no_json(error: &serde_json::Error) -> Refusal {
 /// The fields of a body that its type does not name.
 #[derive(Default, Deserialize)]
 #[serde(transparent)]
+#[expect(clippy::zero_sized_map_values, reason = "serde flattens into maps only")]
 pub(super) struct Rest(BTreeMap<String, IgnoredAny>);
 
 impl Rest {

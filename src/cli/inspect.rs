@@ -106,8 +106,13 @@ impl Inspection {
     fn date(&self, claim: &str) -> Option<Timestamp> {
         let value = self.claims.get(claim)?;
         let seconds = value.as_f64().filter(|seconds| *seconds >= 0.0)?;
-        // A fraction is cut off, and what is too large becomes the largest: the cast saturates.
-        Some(Timestamp::from_seconds(value.as_u64().unwrap_or(seconds as u64)))
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a fraction is cut off, and what is too large becomes the largest"
+        )]
+        let whole = seconds as u64;
+        Some(Timestamp::from_seconds(value.as_u64().unwrap_or(whole)))
     }
 }
 

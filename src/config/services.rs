@@ -9,7 +9,7 @@ use super::read::{Key, List, Named};
 use super::rules::{ambiguous, segments};
 use super::settle::time;
 use super::word::{Name, Word};
-use crate::model::{Api, MatchRule, Service, Timeouts, Unlisted};
+use crate::model::{Api, HostTemplate, MatchRule, PathTemplate, Service, Timeouts, Unlisted};
 
 /// The header of Cortex, Mimir and Loki.
 const TENANT_HEADER: &str = "x-scope-orgid";
@@ -65,8 +65,8 @@ fn rule(At { place, value }: At<RuleFile>, report: &mut Report) -> Option<At<Mat
     let broken = matches!(value.host, Key::Broken) || matches!(value.path, Key::Broken);
     let strip = value.strip.value().unwrap_or(true);
     let rule = MatchRule { host: value.host.value(), path: value.path.value(), strip };
-    let in_host = rule.host.as_ref().is_some_and(|host| host.has_tenant());
-    let in_path = rule.path.as_ref().is_some_and(|path| path.has_tenant());
+    let in_host = rule.host.as_ref().is_some_and(HostTemplate::has_tenant);
+    let in_path = rule.path.as_ref().is_some_and(PathTemplate::has_tenant);
     match (in_host, in_path) {
         _ if broken => return None,
         (true, false) | (false, true) => return Some(At { place, value: rule }),

@@ -112,7 +112,7 @@ impl Guard {
             Place::RequestLine => self.request_line(line)?,
             Place::Headers if line.is_empty() => self.head_end()?,
             Place::Headers => self.header(line)?,
-            Place::ChunkSize => self.chunk_size(line)?,
+            Place::ChunkSize => chunk_size(line)?,
             Place::ChunkEnd if line.is_empty() => Place::ChunkSize,
             Place::Trailers if line.is_empty() => Place::RequestLine,
             Place::Trailers => self.trailer(line)?,
@@ -162,16 +162,6 @@ impl Guard {
         }
     }
 
-    fn chunk_size(&mut self, line: &[u8]) -> Result<Place, Violation> {
-        let digits = line.iter().position(|b| !b.is_ascii_hexdigit()).unwrap_or(line.len());
-        let extension = line.get(digits).is_none_or(|b| *b == b';');
-        if !(1..=15).contains(&digits) || !extension {
-            return Err(Violation::Chunk);
-        }
-        let size = line[..digits].iter().fold(0, |size, digit| size * 16 + hex(*digit));
-        Ok(if size == 0 { Place::Trailers } else { Place::ChunkData(size) })
-    }
-
     fn trailer(&mut self, line: &[u8]) -> Result<Place, Violation> {
         self.trailers += line.len();
         if self.trailers > MAX_TRAILERS || memchr(b':', line).is_none_or(|at| at == 0) {
@@ -191,6 +181,16 @@ impl Default for Guard {
 fn decimal(text: &[u8]) -> Option<u64> {
     let fits = (1..=18).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
     fits.then(|| text.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
+}
+
+fn chunk_size(line: &[u8]) -> Result<Place, Violation> {
+    let digits = line.iter().position(|b| !b.is_ascii_hexdigit()).unwrap_or(line.len());
+    let extension = line.get(digits).is_none_or(|b| *b == b';');
+    if !(1..=15).contains(&digits) || !extension {
+        return Err(Violation::Chunk);
+    }
+    let size = line[..digits].iter().fold(0, |size, digit| size * 16 + hex(*digit));
+    Ok(if size == 0 { Place::Trailers } else { Place::ChunkData(size) })
 }
 
 fn hex(digit: u8) -> u64 {

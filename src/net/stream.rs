@@ -30,7 +30,9 @@ fn write_joined<S: AsyncWrite>(
     }
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.clear();
-        slices.iter().for_each(|slice| scratch.extend_from_slice(slice));
+        for slice in slices {
+            scratch.extend_from_slice(slice);
+        }
         io.poll_write(cx, scratch)
     })
 }

@@ -48,7 +48,8 @@ fn mix(state: u64) -> u64 {
 fn write_hex(value: u64, text: &mut [u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (place, digit) in text.iter_mut().rev().enumerate() {
-        *digit = DIGITS[(value >> (4 * place)) as usize & 15];
+        let [_, .., low] = (value >> (4 * place)).to_be_bytes();
+        *digit = DIGITS[usize::from(low & 15)];
     }
 }
 

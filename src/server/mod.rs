@@ -62,33 +62,22 @@ impl Gateway {
         let workers = settings.workers.map_or_else(plane::cores, Ok)?;
         let watched = Arc::new(Watched::open_all(&settings)?);
         let ports = plane::bind(&settings, workers, &watched)?;
-        let admin_listener = bind_admin(&settings).await?;
+        let admin_listener = bind_admin(&settings)?;
         let admin = admin_listener.local_addr()?;
 
-        let path = settings.store.path.clone();
-        let (store, (revision, records, commits)) = blocking(move || {
-            let store = Store::open(&path)?;
-            let followed = store.follow()?;
-            Ok((Arc::new(store), followed))
-        })
-        .await?;
-        let routes = Arc::new(Routes::new(&settings.services));
-        let published = Published::new(Snapshot::new(routes, revision, records));
+        let (store, published, following) = open_store(&settings).await?;
         let control = Arc::new(Control::new(store, published.clone()));
-        let mut tasks = vec![tokio::spawn(snapshot::follow(commits, published.clone()))];
         let made_admin = control.first_admin(first.user, first.password, Timestamp::now()).await?;
 
-        let services = settings.services.iter().map(|service| Arc::from(service.name.as_str()));
-        let metrics = Metrics::new(OUTCOMES, services, settings.telemetry.tenant_series);
-        let access = open_access_log(&settings)?.map(Arc::new);
-        if let Some(access) = &access {
-            metrics.watch_access_log(access);
-        }
+        let (metrics, access) = open_telemetry(&settings)?;
         let (stop, stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
         let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &stopped, settings.drain)?;
-        tasks.push(tokio::spawn(show_snapshot(published.clone(), metrics.clone())));
-        tasks.push(tokio::spawn(certificates::watch(watched.clone(), metrics.clone())));
+        let tasks = vec![
+            following,
+            tokio::spawn(show_snapshot(published.clone(), metrics.clone())),
+            tokio::spawn(certificates::watch(watched.clone(), metrics.clone())),
+        ];
 
         let ready = Arc::new(AtomicBool::new(true));
         metrics.set_ready(true);
@@ -103,6 +92,7 @@ impl Gateway {
             let tls = pair.map(Watched::server_config).transpose()?;
             serve_admin(admin_listener, tls, router, stopped, settings.drain)?
         };
+        let revision = published.load().revision;
         tracing::info!(workers, listeners = ?listeners, %admin, revision, "tenantry is ready");
         Ok(Gateway {
             settings,
@@ -198,7 +188,33 @@ fn fixed_sections<'a>(old: &'a Settings, new: &'a Settings) -> impl Iterator<Ite
     differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section)
 }
 
-async fn bind_admin(settings: &Settings) -> anyhow::Result<TcpListener> {
+/// The store, what it holds as published, and the task that follows it.
+async fn open_store(settings: &Settings) -> anyhow::Result<(Arc<Store>, Arc<Published>, JoinHandle<()>)> {
+    let path = settings.store.path.clone();
+    let (store, (revision, records, commits)) = blocking(move || {
+        let store = Store::open(&path)?;
+        let followed = store.follow()?;
+        Ok((Arc::new(store), followed))
+    })
+    .await?;
+    let routes = Arc::new(Routes::new(&settings.services));
+    let published = Published::new(Snapshot::new(routes, revision, records));
+    let following = tokio::spawn(snapshot::follow(commits, published.clone()));
+    Ok((store, published, following))
+}
+
+/// The metrics, and the access log unless it is off.
+fn open_telemetry(settings: &Settings) -> anyhow::Result<(Metrics, Option<Arc<AccessLog>>)> {
+    let services = settings.services.iter().map(|service| Arc::from(service.name.as_str()));
+    let metrics = Metrics::new(OUTCOMES, services, settings.telemetry.tenant_series);
+    let access = open_access_log(settings)?.map(Arc::new);
+    if let Some(access) = &access {
+        metrics.watch_access_log(access);
+    }
+    Ok((metrics, access))
+}
+
+fn bind_admin(settings: &Settings) -> anyhow::Result<TcpListener> {
     let (_, mut sockets) = net::bind(settings.admin.address, 1).context("the admin port")?;
     let socket = sockets.pop().context("the admin port has no socket")?;
     Ok(TcpListener::from_std(socket)?)

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::{Key, Routes, Snapshot, Tenant};
+use super::shards::Shards;
+use super::{Key, Keys, Routes, Snapshot, Tenant};
 use crate::model;
 use crate::store::{Change, Record, RecordId, Revision, Stored};
 
@@ -16,8 +17,7 @@ impl Snapshot {
         revision: Revision,
         records: impl IntoIterator<Item = Stored<Record>>,
     ) -> Self {
-        let mut snapshot =
-            Snapshot { revision, routes, tenants: Default::default(), keys: Default::default() };
+        let mut snapshot = Snapshot { revision, routes, tenants: Shards::default(), keys: Keys::default() };
         for stored in records {
             snapshot.put(stored.value);
         }

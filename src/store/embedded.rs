@@ -285,7 +285,9 @@ fn no_revision() -> StoreError {
 
 /// What redb says of a store that is open.
 fn fault(error: impl Into<redb::Error>) -> StoreError {
-    use redb::Error::*;
+    use redb::Error::{
+        Corrupted, TableDoesNotExist, TableIsMultimap, TableTypeMismatch, TypeDefinitionChanged,
+    };
     match error.into() {
         error @ (Corrupted(_)
         | TableDoesNotExist(_)

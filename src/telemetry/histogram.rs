@@ -99,7 +99,7 @@ mod tests {
         all.add(&histogram);
         let buckets: Vec<_> = all.cumulative().collect();
         assert_eq!(buckets[0], (0.00001, 1));
-        assert_eq!(buckets[1], (0.000025, 2));
+        assert_eq!(buckets[1], (0.000_025, 2));
         assert_eq!(buckets[18], (10.0, 2));
         assert_eq!(all.count(), 3);
     }
@@ -113,7 +113,9 @@ mod tests {
             let mut all = Observed::default();
             for part in [&left, &right] {
                 let histogram = Histogram::default();
-                part.iter().for_each(|nanos| histogram.observe(Duration::from_nanos(*nanos)));
+                for nanos in part {
+                    histogram.observe(Duration::from_nanos(*nanos));
+                }
                 all.add(&histogram);
             }
             let seen: Vec<u64> = left.iter().chain(&right).copied().collect();

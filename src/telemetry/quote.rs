@@ -37,6 +37,7 @@ pub(super) fn value(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// Stands in quotes as it is. Without a branch, so that whole texts are checked by vectors.
+#[expect(clippy::needless_bitwise_bool, reason = "a branch would keep the vectors out")]
 fn is_plain(byte: u8) -> bool {
     (0x20..0x7F).contains(&byte) & (byte != b'"') & (byte != b'\\')
 }

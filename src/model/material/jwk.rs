@@ -48,18 +48,20 @@ impl Jwk {
             (None, _) if self.keys.is_some() => Err(KeyError::JwkSet),
             (None, _) => Err(KeyError::Member("kty")),
             (Some("oct"), _) => Err(KeyError::Symmetric),
-            (Some("RSA"), _) => PublicKey::rsa(&number("n", &self.n)?, &number("e", &self.e)?),
+            (Some("RSA"), _) => {
+                PublicKey::rsa(&number("n", self.n.as_ref())?, &number("e", self.e.as_ref())?)
+            }
             (Some("EC"), Some("P-256")) => self.curve_point(KeyKind::P256, 32),
             (Some("EC"), Some("P-384")) => self.curve_point(KeyKind::P384, 48),
-            (Some("OKP"), Some("Ed25519")) => PublicKey::ed25519(&coordinate("x", &self.x, 32)?),
+            (Some("OKP"), Some("Ed25519")) => PublicKey::ed25519(&coordinate("x", self.x.as_ref(), 32)?),
             (Some("EC" | "OKP"), None) => Err(KeyError::Member("crv")),
             (Some(kty), curve) => Err(KeyError::Unsupported(curve.unwrap_or(kty).to_owned())),
         }
     }
 
     fn curve_point(&self, kind: KeyKind, length: usize) -> Result<PublicKey, KeyError> {
-        let x = coordinate("x", &self.x, length)?;
-        let y = coordinate("y", &self.y, length)?;
+        let x = coordinate("x", self.x.as_ref(), length)?;
+        let y = coordinate("y", self.y.as_ref(), length)?;
         PublicKey::ec(kind, &[&[4], x.as_slice(), y.as_slice()].concat())
     }
 
@@ -76,12 +78,12 @@ impl Jwk {
     }
 }
 
-fn number(name: &'static str, member: &Option<String>) -> Result<Vec<u8>, KeyError> {
-    let text = member.as_deref().ok_or(KeyError::Member(name))?;
+fn number(name: &'static str, member: Option<&String>) -> Result<Vec<u8>, KeyError> {
+    let text = member.ok_or(KeyError::Member(name))?;
     URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::Encoding(name))
 }
 
-fn coordinate(name: &'static str, member: &Option<String>, length: usize) -> Result<Vec<u8>, KeyError> {
+fn coordinate(name: &'static str, member: Option<&String>, length: usize) -> Result<Vec<u8>, KeyError> {
     let bytes = number(name, member)?;
     if bytes.len() == length { Ok(bytes) } else { Err(KeyError::Encoding(name)) }
 }
