@@ -76,7 +76,7 @@ impl Agent {
             let line = page.lines().find(|line| line.starts_with(&start) && line.contains(&remote));
             let line = line.unwrap_or_else(|| panic!("{start}{remote} is missing"));
             let (_, value) = line.rsplit_once(' ').expect("a value");
-            value.parse::<f64>().expect("a number") as u64
+            value.parse().expect("a whole number")
         };
         Pushes {
             samples: value("samples_total"),

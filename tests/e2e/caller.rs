@@ -67,6 +67,5 @@ pub async fn rows(request: RequestBuilder) -> Vec<Value> {
 
 /// The number of a `[time, "value"]` pair.
 fn number(pair: &Value) -> u64 {
-    let value: f64 = pair[1].as_str().expect("a value").parse().expect("a number");
-    value as u64
+    pair[1].as_str().expect("a value").parse().expect("a whole number")
 }

@@ -87,7 +87,7 @@ async fn outcome(stream: &mut TcpStream) -> Outcome {
 }
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = (payload.len() as u32).to_be_bytes();
+    let length = u32::try_from(payload.len()).expect("a small frame").to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
@@ -99,15 +99,16 @@ fn literal(name: &str, value: &str) -> Vec<u8> {
 
 /// An integer with a prefix of seven bits (RFC 7541 §5.1).
 fn length(mut value: usize) -> Vec<u8> {
+    let byte = |value: usize| u8::try_from(value).expect("less than 256");
     if value < 127 {
-        return vec![value as u8];
+        return vec![byte(value)];
     }
     let mut bytes = vec![127];
     value -= 127;
     while value >= 128 {
-        bytes.push((value % 128) as u8 | 128);
+        bytes.push(byte(value % 128) | 128);
         value /= 128;
     }
-    bytes.push(value as u8);
+    bytes.push(byte(value));
     bytes
 }

@@ -129,12 +129,13 @@ const N: [u8; 32] = [
 
 /// SEQUENCE of two INTEGERs.
 fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u8::try_from(bytes.len()).expect("a short form");
     let integer = |value: &[u8]| {
         let positive = if value[0] >= 0x80 { [&[0], value].concat() } else { value.to_vec() };
-        [vec![2, positive.len() as u8], positive].concat()
+        [vec![2, length(&positive)], positive].concat()
     };
     let both = [integer(r), integer(s)].concat();
-    [vec![0x30, both.len() as u8], both].concat()
+    [vec![0x30, length(&both)], both].concat()
 }
 
 #[tokio::test(flavor = "multi_thread")]

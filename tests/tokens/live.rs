@@ -149,9 +149,9 @@ async fn a_cached_token_is_worth_nothing_at_another_tenant_or_in_another_form() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cache_counts_what_it_holds() {
+    const TOKENS: u64 = 50;
     let forge = Forge::new(KeypairKind::Ed25519);
     let door = Door::with(&forge, &["acme"]).await;
-    const TOKENS: u64 = 50;
     for nth in 0..TOKENS {
         let mut payload = good("acme");
         payload["jti"] = nth.into();
