@@ -1,8 +1,9 @@
 //! Tokens that no honest signer makes: any header, any payload, any signature over them.
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::{hmac, rsa};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm as Provider, EncodingKey, crypto};
 use serde_json::{Value, json};
 use tenantry::cli::keypair::{self, KeypairKind};
@@ -20,7 +21,10 @@ pub struct Forge {
 
 impl Forge {
     pub fn new(kind: KeypairKind) -> Forge {
-        let pem = keypair::generate(kind).expect("randomness").to_string();
+        let pem = match kind {
+            KeypairKind::Rsa2048 => rsa_pem(),
+            other => keypair::generate(other).expect("randomness").to_string(),
+        };
         let private = PrivateKey::read(&pem).expect("a key");
         let public = private.public().clone();
         let key = match public.kind() {
@@ -79,6 +83,15 @@ impl Forge {
     }
 }
 
+/// An RSA key of 2048 bits: the provider is quick at making one in debug builds too, `rsa` is not.
+fn rsa_pem() -> String {
+    let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expect("randomness");
+    let der: Pkcs8V1Der<'_> = pair.as_der().expect("DER");
+    let text = STANDARD.encode(der.as_ref());
+    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+}
+
 /// A part of a token.
 pub fn part(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -110,9 +123,9 @@ pub fn jwk(key: &PublicKey) -> Value {
     let last = |count: usize| &der[der.len() - count..];
     match key.kind() {
         KeyKind::Rsa { .. } => {
-            use rsa::pkcs8::DecodePublicKey as _;
-            use rsa::traits::PublicKeyParts as _;
-            let key = rsa::RsaPublicKey::from_public_key_der(der).expect("an RSA key");
+            use ::rsa::pkcs8::DecodePublicKey as _;
+            use ::rsa::traits::PublicKeyParts as _;
+            let key = ::rsa::RsaPublicKey::from_public_key_der(der).expect("an RSA key");
             json!({ "kty": "RSA", "n": part(key.n().to_bytes_be()), "e": part(key.e().to_bytes_be()) })
         }
         KeyKind::P256 => {

@@ -179,15 +179,9 @@ async fn a_stranger_cannot_tell_which_tenants_exist() {
             credentials.extend(tokens.map(|(_, token)| format!("Authorization: Bearer {token}\r\n")));
         }
         for credential in credentials {
-            for (method, path) in [
-                ("GET", "/x"),
-                ("GET", ""),
-                ("HEAD", "/api/v1/push"),
-                ("POST", "/api/v1/push"),
-                ("GET", "/config"),
-                ("OPTIONS", "/x"),
-                ("GET", "/loki/api/v1/labels"),
-            ] {
+            for (method, path) in
+                [("GET", "/x"), ("HEAD", ""), ("POST", "/api/v1/push"), ("OPTIONS", "/loki/api/v1/labels")]
+            {
                 let ask = async |tenant: &str, by_host: bool| {
                     let (host, prefix) = match by_host {
                         true => (format!("{tenant}.example.com"), "/".to_owned()),
