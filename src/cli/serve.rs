@@ -62,7 +62,11 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
     let settings = file.map_or_else(|| Ok(Settings::default()), config::load)?;
     log(&settings.telemetry)?;
     raise_open_files();
-    runtime()?.block_on(serve(file, settings))
+    let runtime = runtime()?;
+    let served = runtime.block_on(serve(file, settings));
+    // Whoever asks a second time waits for nobody: not for the threads that let requests finish.
+    runtime.shutdown_background();
+    served
 }
 
 /// Diagnostics go to standard error from now on.
