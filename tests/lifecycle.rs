@@ -3,11 +3,15 @@
 
 mod support;
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::gateway::{ADMIN, PASSWORD, client, token};
@@ -340,6 +344,49 @@ async fn a_drawn_password_is_nowhere_but_in_its_file() {
     let second = Process::start(command(dir.path(), &words)).await;
     assert_eq!(me(&second).await.0, 200);
     assert!(!second.log().contains("first admin made") && !file.exists());
+}
+
+/// Everything that a run shows on its terminal and writes to its standard output, from its start to
+/// a signal when it is ready.
+async fn on_a_terminal(dir: &Path) -> (String, String) {
+    let terminal = nix::pty::openpty(None, None).expect("a terminal");
+    let mut serve = command(dir, &["serve", "--config", "tenantry.yaml"]);
+    let child = serve.stderr(Stdio::from(terminal.slave)).spawn().expect("the program starts");
+    // It holds the other end of the terminal as well.
+    drop(serve);
+    let pid = Pid::from_raw(i32::try_from(child.id().expect("it runs")).expect("a process id"));
+    let reading = tokio::task::spawn_blocking(move || {
+        let lines = BufReader::new(File::from(terminal.master)).lines();
+        let mut shown = String::new();
+        // At its end, a terminal gives an error.
+        for line in lines.map_while(Result::ok) {
+            if line.contains("tenantry is ready") {
+                signal::kill(pid, Signal::SIGTERM).expect("it runs");
+            }
+            shown.push_str(line.trim_end());
+            shown.push('\n');
+        }
+        shown
+    });
+    let output = timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").expect("it ran");
+    assert!(output.status.success());
+    (reading.await.expect("no panic"), String::from_utf8(output.stdout).expect("text"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drawn_password_is_shown_once_on_a_terminal_and_in_no_log_line() {
+    let dir = TempDir::new().expect("a directory");
+    write(dir.path(), &Setup::to(([127, 0, 0, 1], 9).into()).yaml());
+    let (shown, output) = on_a_terminal(dir.path()).await;
+    let words = shown.lines().find_map(|line| line.trim().strip_prefix("password "));
+    let password = words.unwrap_or_else(|| panic!("no password in {shown}")).trim();
+    assert!(password.len() >= 20, "{shown}");
+    assert_eq!(shown.matches(password).count(), 1, "{shown}");
+    assert!(shown.lines().filter(|line| line.contains("level=")).all(|line| !line.contains(password)));
+    assert!(!output.contains(password), "{output}");
+    assert!(!dir.path().join("store/first-admin-password").exists());
+    let (again, _) = on_a_terminal(dir.path()).await;
+    assert!(!again.contains("password"), "{again}");
 }
 
 /// The ports of the defaults may be taken here, so only what does not depend on them is looked at.
