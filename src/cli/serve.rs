@@ -62,7 +62,7 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
     let settings = file.map_or_else(|| Ok(Settings::default()), config::load)?;
     log(&settings.telemetry)?;
     raise_open_files();
-    runtime()?.block_on(serve(file, settings))
+    drive(serve(file, settings))
 }
 
 /// Diagnostics go to standard error from now on.
@@ -71,14 +71,17 @@ pub fn log(settings: &Telemetry) -> Result<(), Failure> {
     Ok(telemetry::init(&settings.log_level, json).context("telemetry.log_level")?)
 }
 
-/// The runtime of everything but the data plane, which has threads of its own.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// Runs something on a runtime for everything but the data plane, which has threads of its own.
+pub fn drive(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(2).thread_name("control").enable_all();
     // A password check takes 19 MiB; the allocator gives them back when the thread that had them ends.
     builder.thread_keep_alive(Duration::from_secs(1));
-    let runtime = builder.build();
-    Ok(runtime.context("cannot start the runtime")?)
+    let runtime = builder.build().context("cannot start the runtime")?;
+    let done = runtime.block_on(work);
+    // Who asks to stop a second time waits for nobody: not for the threads that let requests finish.
+    runtime.shutdown_background();
+    done
 }
 
 async fn serve(file: Option<&Path>, settings: Settings) -> Result<(), Failure> {

@@ -14,6 +14,10 @@ use super::guard::Violation;
 use super::timers::{Timer, Timers};
 use crate::model::Limits;
 
+/// So many more requests given up than answered is no use but a flood: each has cost a judgement and
+/// a place at a back end (CVE-2023-44487).
+const MAX_ABANDONED: u32 = 200;
+
 /// One connection.
 pub struct Conn {
     pub peer: SocketAddr,
@@ -32,6 +36,8 @@ pub struct Conn {
     /// Bytes of a request's head have come, and not its end.
     in_head: Cell<bool>,
     violation: Cell<Option<Violation>>,
+    /// Requests that the caller gave up before their answers, less those that were answered.
+    abandoned: Cell<u32>,
 }
 
 impl Conn {
@@ -54,6 +60,7 @@ impl Conn {
             latest: Cell::new(0),
             in_head: Cell::new(false),
             violation: Cell::new(None),
+            abandoned: Cell::new(0),
         };
         conn.timer.set(limits.handshake);
         Rc::new(conn)
@@ -76,6 +83,7 @@ impl Conn {
         self.waiting.set(self.waiting.get() - 1);
         self.answering.set(self.answering.get() + 1);
         self.latest.set(self.latest.get().max(due));
+        self.abandoned.set(self.abandoned.get().saturating_sub(1));
         self.progressed();
     }
 
@@ -88,6 +96,7 @@ impl Conn {
     /// The handler gave up before it had an answer: the caller has gone.
     pub fn request_dropped(&self) {
         self.waiting.set(self.waiting.get() - 1);
+        self.abandoned.set(self.abandoned.get() + 1);
         self.rest();
     }
 
@@ -144,7 +153,11 @@ impl Conn {
         self.timer.set(time);
     }
 
+    /// Ready when the connection has had its time, or has been nothing but a flood.
     pub(super) fn poll_expired(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.abandoned.get() > MAX_ABANDONED {
+            return Poll::Ready(());
+        }
         self.timer.poll_due(cx)
     }
 }

@@ -9,6 +9,8 @@ use memchr::memchr;
 
 /// Longest line of a head, a chunk's size or a trailer. Heads are bounded by hyper as a whole.
 const MAX_LINE: usize = 64 * 1024;
+/// Longest name of a header; some readers behind us count it in one byte.
+pub const MAX_NAME: usize = 255;
 /// Longest line that gives a chunk's size, with its extensions.
 const MAX_CHUNK_LINE: usize = 256;
 /// All trailers of one body.
@@ -25,7 +27,7 @@ pub enum Violation {
     ContentLength,
     #[error("Transfer-Encoding is not chunked alone, or stands beside Content-Length")]
     TransferEncoding,
-    #[error("a header line has no name")]
+    #[error("a header line has no name, or one of more than {MAX_NAME} bytes")]
     Header,
     #[error("a chunk's size is no hexadecimal number, or its data do not end in CRLF")]
     Chunk,
@@ -138,7 +140,7 @@ impl Guard {
     }
 
     fn header(&mut self, line: &[u8]) -> Result<Place, Violation> {
-        let colon = memchr(b':', line).filter(|at| *at > 0).ok_or(Violation::Header)?;
+        let colon = memchr(b':', line).filter(|at| (1..=MAX_NAME).contains(at)).ok_or(Violation::Header)?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"content-length") {
             let length = decimal(value).filter(|_| self.length.is_none());
@@ -251,6 +253,7 @@ mod tests {
             (post("Transfer-Encoding: gzip, chunked\r\n", ""), TransferEncoding),
             (post(": x\r\n", ""), Header),
             (post(" folded\r\n", ""), Header),
+            (post(&format!("{}: x\r\n", "a".repeat(MAX_NAME + 1)), ""), Header),
             (post("Transfer-Encoding: chunked\r\n", "+5\r\nhello\r\n"), Chunk),
             (post("Transfer-Encoding: chunked\r\n", "ffffffffffffffff1\r\n"), Chunk),
             (post("Transfer-Encoding: chunked\r\n", "5\r\nhelloX\r\n"), Chunk),

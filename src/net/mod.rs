@@ -11,7 +11,7 @@ mod timers;
 mod tls;
 
 pub use conn::Conn;
-pub use guard::{Guard, Violation};
+pub use guard::{Guard, MAX_NAME, Violation};
 pub use listen::{ListenError, bind};
 pub use serve::{Event, Port, serve};
 pub use stream::Joined;

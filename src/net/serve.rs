@@ -140,17 +140,18 @@ where
         let tls = self.tls.is_some();
         let conn = Conn::new(peer, tls, self.name.clone(), self.limits, &self.timers);
         match self.tls.clone() {
-            None => match before_expiry(&conn, prefers_http2(&stream)).await {
+            None => match opening(&conn, prefers_http2(&stream)).await {
                 Some(Ok(true)) => self.http2(stream, conn).await,
                 Some(Ok(false)) => self.http1(stream, conn).await,
                 Some(Err(_)) | None => {}
             },
-            Some(acceptor) => match before_expiry(&conn, acceptor.accept(stream)).await {
+            Some(acceptor) => match opening(&conn, acceptor.accept(stream)).await {
                 Some(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(ALPN_H2) => {
                     self.http2(stream, conn).await;
                 }
                 Some(Ok(stream)) => self.http1(stream, conn).await,
                 Some(Err(error)) => (self.note)(Event::HandshakeFailed(handshake_failure(&error))),
+                None if self.timers.stopping() => {}
                 None => (self.note)(Event::HandshakeFailed(HandshakeFailure::Timeout)),
             },
         }
@@ -247,11 +248,23 @@ fn handshake_failure(error: &io::Error) -> HandshakeFailure {
     use rustls::Error;
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::InvalidMessage(_)) => HandshakeFailure::NotTls,
-        Some(Error::PeerIncompatible(_)) => HandshakeFailure::NoAgreement,
+        Some(Error::PeerIncompatible(_) | Error::NoApplicationProtocol) => HandshakeFailure::NoAgreement,
         Some(Error::AlertReceived(_)) => HandshakeFailure::CertificateRefused,
         Some(_) => HandshakeFailure::Other,
         None => HandshakeFailure::Closed,
     }
+}
+
+/// As [`before_expiry`], and none as well once the thread is to stop: before its first request, a
+/// connection has nothing to finish.
+async fn opening<T>(conn: &Conn, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if conn.timers().stopping() => Poll::Ready(None),
+        Poll::Pending => conn.poll_expired(cx).map(|()| None),
+    })
+    .await
 }
 
 /// The result of `work`, or none when the connection's deadline comes first.

@@ -37,8 +37,25 @@ fn write_joined<S: AsyncWrite>(
     })
 }
 
-/// A stream that joins small writes and does nothing else: for connections to back ends.
-pub struct Joined<S>(pub S);
+/// A stream that joins small writes: for connections to back ends.
+///
+/// A back end may answer before it has a whole request, and close. Writing fails then while the
+/// answer is still to be read, so the failure is left to the reading side to find.
+pub struct Joined<S> {
+    inner: S,
+    deaf: bool,
+}
+
+impl<S> Joined<S> {
+    pub fn new(inner: S) -> Self {
+        Joined { inner, deaf: false }
+    }
+
+    fn heard(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.deaf = matches!(written, Poll::Ready(Err(_)));
+        if self.deaf { Poll::Pending } else { written }
+    }
+}
 
 impl<S: AsyncRead + Unpin> AsyncRead for Joined<S> {
     fn poll_read(
@@ -46,13 +63,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Joined<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        Pin::new(&mut self.inner).poll_read(cx, buf)
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Joined<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        if self.deaf {
+            return Poll::Pending;
+        }
+        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.heard(written)
     }
 
     fn poll_write_vectored(
@@ -60,19 +81,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Joined<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        write_joined(Pin::new(&mut self.0), cx, slices)
+        if self.deaf {
+            return Poll::Pending;
+        }
+        let written = write_joined(Pin::new(&mut self.inner), cx, slices);
+        self.heard(written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.inner.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.inner).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
 

@@ -35,7 +35,8 @@ pub async fn handle(worker: Rc<Worker>, request: Request<Incoming>, conn: Rc<Con
     let version = parts.version;
     let exchange = Exchange::begin(&worker, conn, &parts);
     let snapshot = worker.snapshot();
-    let mut response = match judge(&snapshot, &exchange, &mut parts) {
+    let unsized_body = !body.is_end_stream() && body.size_hint().exact().is_none();
+    let mut response = match judge(&snapshot, &exchange, &mut parts, unsized_body) {
         Ok((permit, path)) => {
             exchange.permitted(&permit, &parts);
             let request = Request::from_parts(parts, Upload::new(body, exchange.clone(), snapshot.clone()));
@@ -64,6 +65,7 @@ fn judge<'s>(
     snapshot: &'s Current,
     exchange: &Exchange,
     parts: &mut Parts,
+    unsized_body: bool,
 ) -> Result<(Permit<'s>, PathAndQuery), Refusal> {
     let worker = &exchange.worker;
     let host = Host::of(parts)?;
@@ -75,7 +77,8 @@ fn judge<'s>(
     let permit = auth::permit(snapshot, identity, service, permission).map_err(Refusal::Denied)?;
     let path = forwarded_path(uri.path_and_query(), start)?;
     let (routes, conn, ids) = (&snapshot.routes, &exchange.conn, worker.ids());
-    headers::rewrite(parts, &Additions { permit: &permit, routes, host: &host, conn, ids })?;
+    let additions = Additions { permit: &permit, routes, host: &host, conn, ids, unsized_body };
+    headers::rewrite(parts, &additions)?;
     parts.version = Version::HTTP_11;
     Ok((permit, path))
 }

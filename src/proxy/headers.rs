@@ -10,7 +10,7 @@ use super::ids::{self, RequestIds};
 use super::reject::{Bad, Refusal};
 use super::target::Host;
 use crate::auth::Permit;
-use crate::net::Conn;
+use crate::net::{self, Conn};
 use crate::snapshot::Routes;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -61,22 +61,23 @@ pub struct Additions<'a, 's> {
     pub host: &'a Host,
     pub conn: &'a Conn,
     pub ids: &'a RequestIds,
+    /// Whether there is a body whose length nobody has said.
+    pub unsized_body: bool,
 }
 
 /// Makes a caller's headers ours.
 pub fn rewrite(request: &mut Parts, add: &Additions<'_, '_>) -> Result<(), Refusal> {
-    let chunked = request.headers.contains_key(header::TRANSFER_ENCODING);
     let peers_host = request.headers.get(header::HOST).cloned();
     let headers = &mut request.headers;
     remove_connection(headers);
     remove_owned(headers, add.routes);
     if request.version == Version::HTTP_2 {
         join_cookies(headers)?;
+        check_names(headers)?;
     }
-    // A body of unknown length is chunked again; hyper would send none for methods that seldom
-    // have one.
+    // A body of unknown length is chunked; hyper would send none for methods that seldom have one.
     let seldom = matches!(request.method, Method::GET | Method::HEAD);
-    if chunked && seldom {
+    if add.unsized_body && seldom {
         headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     let host = canonical_host(peers_host, add.host)?;
@@ -101,6 +102,10 @@ pub fn strip_trailers(trailers: &mut HeaderMap, routes: &Routes) {
 
 /// Takes out of a back end's answer what concerned our connection to it only.
 pub fn strip_answer(headers: &mut HeaderMap) {
+    // RFC 9112 §6.3: chunks end the body then, whatever a length beside them says.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     remove_connection(headers);
 }
 
@@ -170,6 +175,12 @@ fn join_cookies(headers: &mut HeaderMap) -> Result<(), Refusal> {
     let joined = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])).map_err(|_| Refusal::Bad(Bad::Header))?;
     headers.insert(header::COOKIE, joined);
     Ok(())
+}
+
+/// What the guard refuses in HTTP/1 does not come by way of HTTP/2 either.
+fn check_names(headers: &HeaderMap) -> Result<(), Refusal> {
+    let long = |name: &HeaderName| name.as_str().len() > net::MAX_NAME;
+    if headers.keys().any(long) { Err(Refusal::Bad(Bad::HeaderName)) } else { Ok(()) }
 }
 
 /// The canonical host as a header value: the caller's own, when it is canonical already.

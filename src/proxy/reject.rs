@@ -41,6 +41,8 @@ pub enum Bad {
     Path,
     /// A header that must be alone is not.
     Header,
+    /// A header's name is longer than any reader has to cope with.
+    HeaderName,
 }
 
 impl Refusal {
@@ -67,6 +69,7 @@ impl Refusal {
             Refusal::Bad(Bad::Host) => "bad_host",
             Refusal::Bad(Bad::Path) => "bad_path",
             Refusal::Bad(Bad::Header) => "bad_header",
+            Refusal::Bad(Bad::HeaderName) => "bad_header_name",
             Refusal::NoSuchMethod => "bad_method",
             Refusal::NoService => "no_service",
             Refusal::Unlisted => "unlisted",
@@ -87,6 +90,7 @@ impl Refusal {
             Refusal::Bad(Bad::Host) => b"the request does not name exactly one host\n",
             Refusal::Bad(Bad::Path) => b"the path is not in canonical form\n",
             Refusal::Bad(Bad::Header) => b"a header that must be alone is there twice\n",
+            Refusal::Bad(Bad::HeaderName) => b"the name of a header is too long\n",
             Refusal::Unauthenticated(Failure::Ambiguous) => b"more than one credential\n",
             Refusal::NoSuchMethod | Refusal::OtherMethods(_) => b"method not allowed\n",
             Refusal::NoService | Refusal::Unlisted => b"not found\n",

@@ -51,6 +51,8 @@ pub struct Gateway {
     watched: Arc<Vec<Watched>>,
     plane: Plane,
     stop: watch::Sender<bool>,
+    /// Apart from `stop`: while requests finish, the admin port tells that this node is not ready.
+    stop_admin: watch::Sender<bool>,
     admin_task: JoinHandle<()>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -71,6 +73,7 @@ impl Gateway {
 
         let (metrics, access) = open_telemetry(&settings)?;
         let (stop, stopped) = watch::channel(false);
+        let (stop_admin, admin_stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
         let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &stopped, settings.drain)?;
         let tasks = vec![
@@ -90,7 +93,7 @@ impl Gateway {
             });
             let pair = watched.iter().find(|pair| pair.listener == ADMIN);
             let tls = pair.map(Watched::server_config).transpose()?;
-            serve_admin(admin_listener, tls, router, stopped, settings.drain)?
+            serve_admin(admin_listener, tls, router, admin_stopped, settings.drain.min(ADMIN_DRAIN))?
         };
         let revision = published.load().revision;
         tracing::info!(workers, listeners = ?listeners, %admin, revision, "tenantry is ready");
@@ -106,6 +109,7 @@ impl Gateway {
             watched,
             plane,
             stop,
+            stop_admin,
             admin_task,
             tasks,
         })
@@ -156,7 +160,7 @@ impl Gateway {
     }
 
     /// Stops: not ready any more, no new connections, requests under way may finish within the
-    /// drain time.
+    /// drain time. The admin port goes last.
     pub async fn stop(self) {
         self.ready.store(false, Ordering::Relaxed);
         self.metrics.set_ready(false);
@@ -164,6 +168,7 @@ impl Gateway {
         let plane = self.plane;
         // Threads that panicked have said so already.
         let _ = tokio::task::spawn_blocking(move || plane.join()).await;
+        self.stop_admin.send_replace(true);
         let _ = self.admin_task.await;
         self.tasks.iter().for_each(JoinHandle::abort);
         if let Some(access) = &self.access {
@@ -171,6 +176,9 @@ impl Gateway {
         }
     }
 }
+
+/// How long the admin port's requests may finish; none of them takes long.
+const ADMIN_DRAIN: Duration = Duration::from_secs(5);
 
 /// What the admin port is called where listeners have names.
 const ADMIN: &str = "admin";

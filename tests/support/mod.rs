@@ -5,9 +5,15 @@
 
 pub mod door;
 pub mod forge;
+pub mod frames;
 pub mod gateway;
 pub mod h2;
+pub mod hand;
 pub mod peers;
 pub mod process;
+pub mod program;
 pub mod raw;
+pub mod streams;
+pub mod tls;
 pub mod upstream;
+pub mod wire;

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 
 use super::client::{Client, Credential, Place};
 use super::fault::Failure;
-use super::serve::{Signals, log, runtime};
+use super::serve::{Signals, drive, log};
 use super::show::print;
 use crate::config::{AccessLog, LogFormat, Settings, StoreSettings, Telemetry};
 use crate::model::{
@@ -51,7 +51,7 @@ pub fn run(args: &Demo) -> Result<(), Failure> {
     free(args.port, "--port")?;
     free(args.admin_port, "--admin-port")?;
     log(&telemetry_of(args))?;
-    runtime()?.block_on(play(args))
+    drive(play(args))
 }
 
 /// The gateway shares its port with other processes of the same user, so it would not notice another

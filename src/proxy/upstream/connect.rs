@@ -22,7 +22,7 @@ pub async fn connect(backend: &Backend) -> Result<SendRequest<Upload>, UpstreamF
     stream.set_nodelay(true).map_err(|error| failure(&error))?;
     let (sender, connection) = http1::Builder::new()
         .max_header_size(MAX_HEAD)
-        .handshake(TokioIo::new(Joined(stream)))
+        .handshake(TokioIo::new(Joined::new(stream)))
         .await
         .map_err(|_| UpstreamFailure::ConnectFailed)?;
     tokio::task::spawn_local(async move {

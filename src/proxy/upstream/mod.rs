@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use http::uri::PathAndQuery;
-use http::{Request, Response, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 
@@ -55,6 +55,10 @@ pub async fn send(
             exchange.sent_to(lease.name());
             exchange.waits_for(Awaited::BackEnd);
             match in_time(exchange, lease.send(request)).await? {
+                // hyper passes over all others of 1xx; a switch was never asked for.
+                Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    return Err(Refusal::Upstream(UpstreamFailure::Malformed));
+                }
                 Ok(response) => return Ok(answer(exchange, lease, response)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if kept => request = unsent,
