@@ -316,6 +316,7 @@ impl Scene {
         let bad = self.stores.seen().into_iter().filter(|request| request["status"] == 500).count();
         assert_eq!(bad, 0, "requests that the back end could not assign");
         let writings = self.gate.writings();
+        assert!(!writings.contains(gate::PASSWORD), "the operator's password in what the gateway wrote");
         for credential in credentials {
             let signature = credential.token.rsplit('.').next().expect("a part");
             assert!(!writings.contains(signature), "a token in what the gateway wrote");
