@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use agent::{Agent, Plan, WAYS};
-use caller::Caller;
+use caller::{Caller, Count};
 use exporter::Exporter;
 use gate::{Gate, Line, millis};
 use stores::{Programs, Stores};
@@ -108,14 +108,12 @@ impl Scene {
         println!("1. each tenant's samples arrive, and it sees them alone");
         for (tenant, own) in [(ACME, acme), (GLOBEX, globex)] {
             for way in WAYS {
-                let values = self.arrived(tenant, way, &own.token, SOME).await;
+                let counts = self.arrived(tenant, way, &own.token, SOME).await;
                 let seen = self.caller.tenants(tenant, way, &own.token).await;
                 let [(name, series)] = &seen[..] else { panic!("{tenant} sees {seen:?}") };
                 assert_eq!(name, tenant);
-                let range = gapless(&values);
-                println!(
-                    "   {tenant} by {way}: counts {range} without a gap; sees {series} series, all {name}'s"
-                );
+                let range = gapless(&counts);
+                println!("   {tenant} by {way}: counts {range}; sees {series} series, all {name}'s");
             }
         }
         for way in WAYS {
@@ -157,7 +155,7 @@ impl Scene {
             })
             .await;
         }
-        let values = self.arrived(ACME, "spoof", &acme.token, SOME / 2).await;
+        let counts = self.arrived(ACME, "spoof", &acme.token, SOME / 2).await;
         drop(agent);
         let seen = self.caller.tenants(GLOBEX, "host", &globex.token).await;
         assert!(seen.len() == 1 && seen[0].0 == GLOBEX, "globex sees {seen:?}");
@@ -166,7 +164,7 @@ impl Scene {
         assert!(!lies.is_empty() && lies.iter().all(|request| request["org_id"] == ACME), "{lies:?}");
         println!(
             "   {} samples at acme, none at globex; the back end saw {} pushes, all acme's",
-            values.len(),
+            counts.len(),
             lies.len()
         );
     }
@@ -286,19 +284,16 @@ impl Scene {
         let until_now = self.exporter.scrapes(ACME);
         self.acme.change_token(&new.token);
         for way in WAYS {
-            let values = self.arrived(ACME, way, &new.token, until_now + SOME).await;
-            let gaps: Vec<_> = values.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
-            let [gap] = gaps[..] else { panic!("one gap: {values:?}") };
-            let ends = (values.first().expect("values"), values.last().expect("values"));
-            assert!(gap[1] > gap[0] + SOME / 2, "{gap:?}");
+            let counts = self.arrived(ACME, way, &new.token, until_now + SOME).await;
+            let gaps = gaps(&counts);
+            let [(before, after)] = gaps[..] else { panic!("not one gap, but {gaps:?}") };
+            let (lost, last) = (before.lost(after), counts[counts.len() - 1].number);
+            assert!(counts[0].number <= 4 && lost > SOME / 2, "{counts:?}");
             println!(
-                "   acme by {way}: {}..{} and {}..{}; {} scrapes fell into the time without a key",
-                ends.0,
-                gap[0],
-                gap[1],
-                ends.1,
-                gap[1] - gap[0] - 1
+                "   acme by {way}: {}..{} and {}..{last}",
+                counts[0].number, before.number, after.number
             );
+            println!("     {lost} samples fell into the time without a key");
         }
         *acme = new;
     }
@@ -307,10 +302,10 @@ impl Scene {
         println!("6. globex, over all this time");
         let scrapes = self.exporter.scrapes(GLOBEX);
         for way in WAYS {
-            let values = self.arrived(GLOBEX, way, &globex.token, scrapes).await;
+            let counts = self.arrived(GLOBEX, way, &globex.token, scrapes).await;
             let pushes = self.globex.pushes(way).await;
             assert_eq!((pushes.failed, pushes.dropped, pushes.retried), (0, 0, 0), "{pushes:?}");
-            println!("   by {way}: counts {} without a gap; {pushes:?}", gapless(&values));
+            println!("   by {way}: counts {}; {pushes:?}", gapless(&counts));
         }
         let log = self.gate.log();
         assert!(pushes(&log, GLOBEX, 0).all(|line| line.status == 204));
@@ -321,6 +316,7 @@ impl Scene {
         let bad = self.stores.seen().into_iter().filter(|request| request["status"] == 500).count();
         assert_eq!(bad, 0, "requests that the back end could not assign");
         let writings = self.gate.writings();
+        assert!(!writings.contains(gate::PASSWORD), "the operator's password in what the gateway wrote");
         for credential in credentials {
             let signature = credential.token.rsplit('.').next().expect("a part");
             assert!(!writings.contains(signature), "a token in what the gateway wrote");
@@ -329,11 +325,11 @@ impl Scene {
         println!("7. SIGTERM under load: the gateway ends with 0");
     }
 
-    /// The counter's values at a tenant's store, once they have come as far as `number`.
-    async fn arrived(&self, tenant: &str, way: &str, token: &str, number: u64) -> Vec<u64> {
+    /// The counter as a tenant's store has it, once it has come as far as `number`.
+    async fn arrived(&self, tenant: &str, way: &str, token: &str, number: u64) -> Vec<Count> {
         until(&format!("{tenant}'s sample {number} by {way}"), async || {
-            let values = self.caller.values(tenant, way, token).await;
-            values.last().is_some_and(|last| *last >= number).then_some(values)
+            let counts = self.caller.counts(tenant, way, token).await;
+            counts.last().is_some_and(|last| last.number >= number).then_some(counts)
         })
         .await
     }
@@ -351,10 +347,18 @@ fn pushes<'a>(log: &'a [Line], tenant: &'a str, since: u64) -> impl Iterator<Ite
     log.iter().filter(move |line| line.is_push(tenant) && line.began >= since)
 }
 
-/// The first and the last of numbers that follow each other one by one. An agent sends nothing older
-/// than its queue, so that its very first scrapes may be missing.
-fn gapless(values: &[u64]) -> String {
-    let (first, last) = (values[0], values[values.len() - 1]);
-    assert!(first <= 4 && values.iter().copied().eq(first..=last), "a gap in {values:?}");
-    format!("{first}..{last}")
+/// The first and the last number of samples of which none is lost. An agent sends nothing older than
+/// its queue, so that its very first scrapes may be missing.
+fn gapless(counts: &[Count]) -> String {
+    let (first, last) = (counts[0].number, counts[counts.len() - 1].number);
+    assert!(first <= 4 && gaps(counts).is_empty(), "samples are lost: {counts:?}");
+    let missed: u64 = counts.iter().map(|count| count.missed).sum();
+    let given_up = if missed == 0 { String::new() } else { format!(" ({missed} scrapes given up)") };
+    format!("{first}..{last} without a gap{given_up}")
+}
+
+/// The samples before and after each gap.
+fn gaps(counts: &[Count]) -> Vec<(Count, Count)> {
+    let pairs = counts.windows(2).map(|pair| (pair[0], pair[1]));
+    pairs.filter(|(before, after)| before.lost(*after) > 0).collect()
 }

@@ -13,7 +13,7 @@ use super::run::tenantry;
 use crate::support::process::{Process, bound, until};
 
 const USER: &str = "operator";
-const PASSWORD: &str = "planted-secret-of-the-operator";
+pub const PASSWORD: &str = "planted-secret-of-the-operator";
 
 /// Tenants stand before this in hosts.
 pub const DOMAIN: &str = "metrics.example.test";

@@ -85,6 +85,7 @@ error_log stderr warn;
 events {{ worker_connections 256; }}
 http {{
   underscores_in_headers on;
+  client_body_buffer_size 1m;
   client_body_temp_path {dir}/nginx-body;
   proxy_temp_path {dir}/nginx-proxy;
   fastcgi_temp_path {dir}/nginx-fastcgi;
