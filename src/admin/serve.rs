@@ -1,23 +1,26 @@
-//! Serving the admin port on any listener: HTTP/1 and HTTP/2, bounded in time, with a graceful end.
+//! Serving the admin port on any listener: HTTP/1.1, bounded in time and number, with a graceful end.
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::serve::Listener;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
 
 /// For a request's head, and for the next request on an open connection.
 const HEAD: Duration = Duration::from_secs(20);
-const PING: Duration = Duration::from_secs(30);
+/// Open at once; more wait in the kernel's queue.
+const CONNECTIONS: usize = 256;
 
 /// Serves until `stop` is done, then lets requests finish within `drain`.
 pub async fn serve<L>(mut listener: L, router: Router, stop: impl Future<Output = ()>, drain: Duration)
@@ -25,11 +28,16 @@ where
     L: Listener<Addr = SocketAddr>,
 {
     let http = http();
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
     let open = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
-        let (io, peer) = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let place = room.clone().acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let ((io, peer), place) = tokio::select! {
+            accepted = next => accepted,
             () = &mut stop => break,
         };
         let routes = TowerToHyperService::new(router.clone());
@@ -37,12 +45,13 @@ where
             request.extensions_mut().insert(ConnectInfo(peer));
             routes.call(request)
         });
-        let connection = http.serve_connection(TokioIo::new(io), service).into_owned();
+        let connection = http.serve_connection(TokioIo::new(io), service);
         let connection = open.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%peer, error = %error, "admin connection ended");
             }
+            drop(place);
         });
     }
     drop(listener);
@@ -51,13 +60,8 @@ where
     }
 }
 
-fn http() -> Builder<TokioExecutor> {
-    let mut http = Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 * 1024);
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(64 * 1024)
-        .keep_alive_interval(PING)
-        .keep_alive_timeout(HEAD);
+fn http() -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 * 1024);
     http
 }

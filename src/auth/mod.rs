@@ -32,6 +32,9 @@ pub fn authenticate(
     tenant: &str,
     now: Timestamp,
 ) -> Result<Rc<Identity>, Failure> {
+    if credential.len() > token::MAX_CREDENTIAL {
+        return Err(Failure::TooLong);
+    }
     let digest = cache::digest(credential);
     if let Some(identity) = cache.get(&digest, keys, now) {
         return if identity.tenant.as_str() == tenant { Ok(identity) } else { Err(Failure::OtherTenant) };

@@ -89,8 +89,17 @@ async fn serve(file: Option<&Path>, settings: Settings) -> Result<(), Failure> {
     let store = settings.store.path.clone();
     let mut gateway = Gateway::start(settings, first_admin()?).await?;
     introduce(&gateway, &store)?;
-    while signals.next().await == Asked::Reload {
-        reload(&mut gateway, file);
+    loop {
+        let asked = tokio::select! {
+            asked = signals.next() => asked,
+            part = gateway.failed() => {
+                return Err(Failure::Other(anyhow::anyhow!("{part} has ended, and nothing works without it")));
+            }
+        };
+        match asked {
+            Asked::Reload => reload(&mut gateway, file),
+            Asked::Stop => break,
+        }
     }
     tracing::info!("stopping");
     tokio::select! {

@@ -1,8 +1,9 @@
 //! What one open connection is doing, and until when it may. Shared by the stream below HTTP, which
 //! sees bytes, and the handler above, which sees requests; both live on one thread.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,11 +29,13 @@ pub struct Conn {
     pub listener: Arc<str>,
     pub limits: Limits,
     timer: Timer,
-    /// Requests whose answer has not begun, and answers under way. HTTP/1 has one of them at most.
+    /// Requests whose answer has not begun.
     waiting: Cell<u32>,
-    answering: Cell<u32>,
-    /// When the last of those answers has to be done, however steadily its caller reads.
-    latest: Cell<u64>,
+    /// When those answers have to be done, and the first of these moments.
+    dues: RefCell<Vec<u64>>,
+    ceiling: Cell<u64>,
+    /// At least one request has been answered.
+    served: Cell<bool>,
     /// Bytes of a request's head have come, and not its end.
     in_head: Cell<bool>,
     violation: Cell<Option<Violation>>,
@@ -56,8 +59,9 @@ impl Conn {
             limits,
             timer: timers.timer(),
             waiting: Cell::new(0),
-            answering: Cell::new(0),
-            latest: Cell::new(0),
+            dues: RefCell::default(),
+            ceiling: Cell::new(u64::MAX),
+            served: Cell::new(false),
             in_head: Cell::new(false),
             violation: Cell::new(None),
             abandoned: Cell::new(0),
@@ -70,52 +74,33 @@ impl Conn {
         self.timer.timers()
     }
 
-    /// A request's head is complete. Its time is the handler's until the answer begins.
-    pub fn request_began(&self) {
-        self.in_head.set(false);
-        self.waiting.set(self.waiting.get() + 1);
-        self.timer.clear();
-    }
-
-    /// The handler has an answer; what follows must make progress, and be done at `due` (a moment
-    /// of [`Timer::after`]).
-    pub fn answer_began(&self, due: u64) {
-        self.waiting.set(self.waiting.get() - 1);
-        self.answering.set(self.answering.get() + 1);
-        self.latest.set(self.latest.get().max(due));
-        self.abandoned.set(self.abandoned.get().saturating_sub(1));
-        self.progressed();
-    }
-
-    /// The answer has no more to say, or nobody listens to it any longer.
-    pub fn answer_ended(&self) {
-        self.answering.set(self.answering.get() - 1);
-        self.rest();
-    }
-
-    /// The handler gave up before it had an answer: the caller has gone.
-    pub fn request_dropped(&self) {
-        self.waiting.set(self.waiting.get() - 1);
-        self.abandoned.set(self.abandoned.get() + 1);
-        self.rest();
-    }
-
     /// Nothing to send for now, and that is not the caller's doing.
     pub fn starved(&self) {
-        self.timer.clear();
+        self.until(u64::MAX);
     }
 
     /// Bytes moved, or there are some to move.
     pub fn progressed(&self) {
-        if self.waiting.get() == 0 && self.answering.get() > 0 {
-            self.timer.set_at(self.timer.after(self.limits.body).min(self.latest.get()));
+        if self.quiet() {
+            // The last of an answer may still be on its way out.
+            if !self.in_head.get() && self.served.get() {
+                self.timer.set(self.limits.idle);
+            }
+        } else if self.waiting.get() == 0 {
+            self.until(self.timer.after(self.limits.body));
         }
+    }
+
+    /// Sets the deadline, and not beyond the end of what is being answered: however steadily a
+    /// caller reads, and whatever else it asks meanwhile, an answer has an end.
+    fn until(&self, due: u64) {
+        self.timer.set_at(due.min(self.ceiling.get()));
     }
 
     /// Waits for the next request, if nothing else is going on.
     fn rest(&self) {
         if self.quiet() {
-            self.latest.set(0);
+            self.served.set(true);
             self.timer.set(self.limits.idle);
         }
     }
@@ -142,7 +127,7 @@ impl Conn {
 
     /// Whether a raw answer may be written: no other one is under way.
     pub(super) fn quiet(&self) -> bool {
-        self.waiting.get() == 0 && self.answering.get() == 0
+        self.waiting.get() == 0 && self.dues.borrow().is_empty()
     }
 
     pub(super) fn in_head(&self) -> bool {
@@ -159,6 +144,67 @@ impl Conn {
             return Poll::Ready(());
         }
         self.timer.poll_due(cx)
+    }
+}
+
+/// One request on a connection. Its time is the handler's until the answer begins; dropping it ends
+/// the answer, or gives the request up when there is none.
+pub struct Call {
+    conn: Rc<Conn>,
+    /// When the answer has to be done; none before it has begun.
+    due: Cell<Option<u64>>,
+}
+
+impl Call {
+    /// A request's head is complete.
+    pub(super) fn begin(conn: &Rc<Conn>) -> Call {
+        conn.in_head.set(false);
+        conn.waiting.set(conn.waiting.get() + 1);
+        conn.until(u64::MAX);
+        Call { conn: conn.clone(), due: Cell::new(None) }
+    }
+
+    /// The handler has an answer; what follows must make progress, and be done at `due` (a moment
+    /// of [`Timer::after`]). Does nothing the second time.
+    pub fn answer_began(&self, due: u64) {
+        if self.due.get().is_some() {
+            return;
+        }
+        self.due.set(Some(due));
+        let conn = &self.conn;
+        conn.waiting.set(conn.waiting.get() - 1);
+        conn.abandoned.set(conn.abandoned.get().saturating_sub(1));
+        conn.dues.borrow_mut().push(due);
+        conn.ceiling.set(conn.ceiling.get().min(due));
+        conn.progressed();
+    }
+}
+
+impl Deref for Call {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let conn = &self.conn;
+        match self.due.get() {
+            Some(due) => {
+                let mut dues = conn.dues.borrow_mut();
+                if let Some(place) = dues.iter().position(|other| *other == due) {
+                    dues.swap_remove(place);
+                }
+                conn.ceiling.set(dues.iter().copied().min().unwrap_or(u64::MAX));
+            }
+            None => {
+                conn.waiting.set(conn.waiting.get() - 1);
+                conn.abandoned.set(conn.abandoned.get() + 1);
+            }
+        }
+        conn.rest();
     }
 }
 

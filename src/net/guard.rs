@@ -7,8 +7,9 @@
 
 use memchr::memchr;
 
-/// Longest line of a head, a chunk's size or a trailer. Heads are bounded by hyper as a whole.
-const MAX_LINE: usize = 64 * 1024;
+/// What a line may be longer than a whole head: hyper, which sees the head as a whole, is to be the
+/// one that refuses it for its size.
+const SLACK: usize = 8 * 1024;
 /// Longest name of a header; some readers behind us count it in one byte.
 pub const MAX_NAME: usize = 255;
 /// Longest line that gives a chunk's size, with its extensions.
@@ -38,6 +39,8 @@ pub struct Guard {
     place: Place,
     /// The beginning of a line whose end has not come.
     partial: Vec<u8>,
+    /// Longest line of a head or a trailer.
+    longest: usize,
     length: Option<u64>,
     chunked: bool,
     trailers: usize,
@@ -56,8 +59,10 @@ enum Place {
 }
 
 impl Guard {
-    pub fn new() -> Self {
-        Guard { place: Place::RequestLine, partial: Vec::new(), length: None, chunked: false, trailers: 0 }
+    /// For requests whose head has at most `head` bytes.
+    pub fn new(head: usize) -> Self {
+        let (place, longest) = (Place::RequestLine, head + SLACK);
+        Guard { place, partial: Vec::new(), longest, length: None, chunked: false, trailers: 0 }
     }
 
     /// Reads the next bytes of the connection.
@@ -86,7 +91,7 @@ impl Guard {
 
     /// Reads up to the end of a line, or keeps what there is of it; gives back what follows.
     fn line<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Violation> {
-        let limit = if self.place == Place::ChunkSize { MAX_CHUNK_LINE } else { MAX_LINE };
+        let limit = if self.place == Place::ChunkSize { MAX_CHUNK_LINE } else { self.longest };
         let end = memchr(b'\n', bytes);
         if self.partial.len() + end.unwrap_or(bytes.len()) > limit {
             return Err(Violation::Line);
@@ -173,12 +178,6 @@ impl Guard {
     }
 }
 
-impl Default for Guard {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Up to 18 digits and nothing else; more would not fit a body that anyone sends.
 fn decimal(text: &[u8]) -> Option<u64> {
     let fits = (1..=18).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
@@ -209,9 +208,9 @@ mod tests {
 
     /// Feeds a stream in one piece, then byte by byte: both must end alike.
     fn read(stream: &[u8]) -> Result<bool, Violation> {
-        let mut whole = Guard::new();
+        let mut whole = Guard::new(1024);
         let result = whole.feed(stream).map(|()| whole.between_requests());
-        let mut pieces = Guard::new();
+        let mut pieces = Guard::new(1024);
         let piecewise = stream.chunks(1).try_for_each(|piece| pieces.feed(piece));
         assert_eq!(piecewise.map(|()| pieces.between_requests()), result);
         result

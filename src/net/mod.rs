@@ -10,10 +10,10 @@ mod stream;
 mod timers;
 mod tls;
 
-pub use conn::Conn;
+pub use conn::{Call, Conn};
 pub use guard::{Guard, MAX_NAME, Violation};
 pub use listen::{ListenError, bind};
-pub use serve::{Event, Port, serve};
+pub use serve::{Event, Port, Refused, serve};
 pub use stream::Joined;
 pub use timers::{Timer, Timers};
 pub use tls::{Certificates, TlsError, server_config};

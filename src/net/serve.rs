@@ -24,9 +24,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-use super::conn::Conn;
+use super::conn::{Call, Conn};
 use super::gather::Gather;
-use super::guard::{Guard, Violation};
+use super::guard::Guard;
 use super::stream::Stream;
 use super::timers::Timers;
 use crate::model::Limits;
@@ -38,6 +38,8 @@ const ALPN_H2: &[u8] = b"h2";
 /// What one stream may send ahead of its reader, and one connection in all.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What waits on one stream for a caller that does not read.
+const SEND_BUFFER: usize = 64 * 1024;
 /// After a raw refusal: how long the caller may take to read it.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -57,13 +59,24 @@ pub struct Port {
 }
 
 /// What happens to connections, for whoever counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Opened,
     Closed,
     HandshakeFailed(HandshakeFailure),
-    HeaderTimedOut,
-    Violated(Violation),
+    /// A request ended before any handler saw it.
+    Refused(Refused),
+}
+
+/// A request that was answered here, or not at all, because it could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub peer: SocketAddr,
+    pub listener: Arc<str>,
+    pub status: u16,
+    pub reason: &'static str,
+    /// Its framing could be read in more than one way.
+    pub ambiguous: bool,
 }
 
 /// What all connections of a listener share.
@@ -79,7 +92,7 @@ struct Shared<H> {
 /// Serves one socket until [`Timers::stop`], then lets its connections finish.
 pub async fn serve<H, F, B>(port: Port, timers: Timers, note: Rc<dyn Fn(Event)>, handle: H) -> io::Result<()>
 where
-    H: Fn(Request<Incoming>, Rc<Conn>) -> F + 'static,
+    H: Fn(Request<Incoming>, Call) -> F + 'static,
     F: Future<Output = Response<B>> + 'static,
     B: Body<Data = Bytes, Error = io::Error> + 'static,
 {
@@ -130,7 +143,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 
 impl<H, F, B> Shared<H>
 where
-    H: Fn(Request<Incoming>, Rc<Conn>) -> F + 'static,
+    H: Fn(Request<Incoming>, Call) -> F + 'static,
     F: Future<Output = Response<B>> + 'static,
     B: Body<Data = Bytes, Error = io::Error> + 'static,
 {
@@ -159,7 +172,7 @@ where
 
     async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(&self, io: S, conn: Rc<Conn>) {
         conn.opened();
-        let stream = TokioIo::new(Stream::new(io, conn.clone(), Some(Guard::new())));
+        let stream = TokioIo::new(Stream::new(io, conn.clone(), Some(Guard::new(self.limits.header_bytes))));
         let service = service_fn(|request| self.answer(request, &conn));
         let mut http = http1::Builder::new()
             .header_read_timeout(None)
@@ -177,18 +190,16 @@ where
             }
             conn.poll_expired(cx).map(|()| None)
         });
-        let refusal = match end.await {
+        let ended = end.await;
+        let raw = match &ended {
             // Also after Ok: to hyper, an error before the first byte of a request is a plain end.
-            Some(_) => conn.violation().map(|violation| {
-                (self.note)(Event::Violated(violation));
-                BAD_REQUEST
-            }),
-            None => conn.in_head().then(|| {
-                (self.note)(Event::HeaderTimedOut);
-                TIMED_OUT
-            }),
+            Some(_) => conn.violation().map(|_| BAD_REQUEST),
+            None => conn.in_head().then_some(TIMED_OUT),
         };
-        if let Some(text) = refusal.filter(|_| conn.quiet()) {
+        if let Some(refused) = refused(&conn, ended.as_ref()) {
+            (self.note)(Event::Refused(refused));
+        }
+        if let Some(text) = raw.filter(|_| conn.quiet()) {
             let io = http.into_parts().io.into_inner().into_inner();
             conn.allow(FAREWELL);
             before_expiry(&conn, farewell(io, text)).await;
@@ -205,6 +216,7 @@ where
             .max_concurrent_streams(self.limits.streams)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_send_buf_size(SEND_BUFFER)
             .serve_connection(stream, service);
         // Boxed: it is large, and a connection's memory is that of its largest state.
         let mut http = Box::pin(http);
@@ -213,12 +225,18 @@ where
             if http.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            if !draining && self.timers.stopping() {
+            let expired = conn.poll_expired(cx).is_ready();
+            // An idle caller is told, so that a request that crosses the news can go elsewhere.
+            if !draining && (self.timers.stopping() || (expired && conn.quiet())) {
                 draining = true;
                 http.as_mut().graceful_shutdown();
+                if expired {
+                    conn.allow(FAREWELL);
+                }
                 cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            conn.poll_expired(cx)
+            if expired { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -228,8 +246,7 @@ where
         request: Request<Incoming>,
         conn: &Rc<Conn>,
     ) -> impl Future<Output = Result<Response<B>, Infallible>> + use<H, F, B> {
-        conn.request_began();
-        let answer = (self.handle)(request, conn.clone());
+        let answer = (self.handle)(request, Call::begin(conn));
         async { Ok(answer.await) }
     }
 }
@@ -242,6 +259,23 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Local {
     fn execute(&self, future: F) {
         tokio::task::spawn_local(future);
     }
+}
+
+/// What became of a request that no handler saw, if the connection's end was one: refused by the
+/// guard, by hyper's own parser (which has answered already), or because its head took too long.
+fn refused(conn: &Conn, ended: Option<&hyper::Result<()>>) -> Option<Refused> {
+    if !conn.quiet() {
+        return None;
+    }
+    let (status, reason) = match ended {
+        _ if conn.violation().is_some() => (400, "bad_framing"),
+        None if conn.in_head() => (408, "slow_head"),
+        Some(Err(error)) if error.is_parse_too_large() => (431, "large_head"),
+        Some(Err(error)) if error.is_parse() => (400, "malformed"),
+        _ => return None,
+    };
+    let ambiguous = conn.violation().is_some();
+    Some(Refused { peer: conn.peer, listener: conn.listener.clone(), status, reason, ambiguous })
 }
 
 fn handshake_failure(error: &io::Error) -> HandshakeFailure {
@@ -282,6 +316,7 @@ async fn prefers_http2(stream: &TcpStream) -> io::Result<bool> {
     /// As many bytes of the preface as no HTTP/1 request shares.
     const DECISIVE: usize = 4;
     let mut seen = [0; PREFACE.len()];
+    let mut pause = Duration::from_millis(20);
     loop {
         let count = stream.peek(&mut seen).await?;
         if count == 0 || !PREFACE.starts_with(&seen[..count]) {
@@ -291,7 +326,8 @@ async fn prefers_http2(stream: &TcpStream) -> io::Result<bool> {
             return Ok(true);
         }
         // The socket stays readable, so there is nothing to wait for but time.
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(pause).await;
+        pause *= 2;
     }
 }
 

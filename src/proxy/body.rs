@@ -50,8 +50,10 @@ impl Answer {
 }
 
 impl Relay {
+    /// Only a connection whose request was out before its answer began is kept: what the caller
+    /// sends after an early answer could be read there as the next request, and be another tenant's.
     fn end(&mut self) {
-        if let Some(lease) = self.lease.take() {
+        if let Some(lease) = self.lease.take().filter(|_| !self.exchange.answered_early()) {
             lease.give_back();
         }
         self.exchange.completed();
@@ -61,7 +63,7 @@ impl Relay {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.exchange.delivered(frame.data_ref().map_or(0, Bytes::len));
-                self.exchange.conn.progressed();
+                self.exchange.call.progressed();
                 self.exchange.allow(Duration::MAX);
                 if self.incoming.is_end_stream() {
                     self.end();
@@ -75,7 +77,7 @@ impl Relay {
             }
             Poll::Pending => {
                 // The caller is not to blame for this silence; the back end has its own limit.
-                self.exchange.conn.starved();
+                self.exchange.call.starved();
                 if self.exchange.poll_late(cx).is_ready() {
                     return self.fail(UpstreamFailure::Timeout);
                 }
@@ -132,6 +134,9 @@ pub struct Upload {
 
 impl Upload {
     pub fn new(incoming: Incoming, exchange: Rc<Exchange>, snapshot: Rc<Current>) -> Self {
+        if incoming.is_end_stream() {
+            exchange.uploaded();
+        }
         Upload { incoming, exchange, snapshot }
     }
 
@@ -149,12 +154,13 @@ impl Upload {
 
 impl Body for Upload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.exchange.is_complete() {
+            // The answer is done, and with it the exchange: nothing more goes up.
+            return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+        }
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
         match &polled {
             Poll::Pending => self.exchange.waits_for(Awaited::Caller),
@@ -165,7 +171,10 @@ impl Body for Upload {
             Poll::Ready(Some(Err(_))) => self.exchange.waits_for(Awaited::Nobody),
             Poll::Ready(None) => self.exchange.waits_for(Awaited::BackEnd),
         }
-        polled.map_ok(|frame| self.permitted(frame))
+        if matches!(polled, Poll::Ready(None)) || self.incoming.is_end_stream() {
+            self.exchange.uploaded();
+        }
+        polled.map_ok(|frame| self.permitted(frame)).map_err(io::Error::other)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -2,7 +2,7 @@
 //! request, the book is closed once, when the last part that holds it is dropped: then the metrics
 //! are counted and the access-log line is written.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,12 +12,13 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode, Uri, Version};
 
-use super::headers::REQUEST_ID;
+use super::ids;
 use super::reject::Refusal;
 use super::worker::{Series, Worker};
 use crate::auth::{Identity, Permit};
 use crate::model::{Timeouts, Timestamp};
-use crate::net::{Conn, Timer};
+use crate::net::{Call, Timer};
+use crate::snapshot::{Service, Tenant};
 use crate::telemetry::{Entry, UpstreamFailure};
 
 /// What the log says of a caller that went away before its answer was complete.
@@ -26,33 +27,33 @@ const CALLER_GONE: u16 = 499;
 /// One request.
 pub struct Exchange {
     pub worker: Rc<Worker>,
-    pub conn: Rc<Conn>,
+    pub call: Call,
     pub now: Timestamp,
+    pub request_id: HeaderValue,
     began: Instant,
     timer: Timer,
     phase: Cell<Phase>,
     awaited: Cell<Awaited>,
+    /// The whole request has been handed to the back end's connection.
+    uploaded: Cell<bool>,
+    early: Cell<bool>,
     status: Cell<u16>,
     reason: Cell<&'static str>,
-    /// When the request was sent on, and when its answer began.
-    sent: Cell<Option<Instant>>,
+    /// When the decision was made, and when the back end's answer began.
+    decided: Cell<Option<Instant>>,
     answered: Cell<Option<Instant>>,
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
-    /// Known once permitted.
-    party: OnceCell<Party>,
+    /// The counters of the service, once it is known, and of the tenant, once that is.
+    series: RefCell<Option<Rc<Series>>>,
+    identity: OnceCell<Rc<Identity>>,
+    /// The back end that it was last sent to.
+    upstream: RefCell<Option<Arc<str>>>,
+    timeouts: Cell<Timeouts>,
+    in_flight: Cell<bool>,
     whole_due: Cell<u64>,
-    request_id: OnceCell<HeaderValue>,
     /// The parts of the access-log line that the request itself brings; none when nobody reads it.
     log: Option<Box<Log>>,
-}
-
-/// Who sends to whom.
-struct Party {
-    series: Rc<Series>,
-    identity: Rc<Identity>,
-    timeouts: Timeouts,
-    upstream: OnceCell<Arc<str>>,
 }
 
 struct Log {
@@ -85,7 +86,7 @@ enum Phase {
 
 impl Exchange {
     /// Opens the book.
-    pub fn begin(worker: &Rc<Worker>, conn: Rc<Conn>, request: &Parts) -> Rc<Self> {
+    pub fn begin(worker: &Rc<Worker>, call: Call, request: &Parts) -> Rc<Self> {
         let log = worker.logs().then(|| {
             Box::new(Log {
                 method: request.method.clone(),
@@ -95,75 +96,99 @@ impl Exchange {
                 user_agent: request.headers.get(header::USER_AGENT).cloned(),
             })
         });
+        let timer = call.timers().timer();
         Rc::new(Exchange {
-            timer: conn.timers().timer(),
             worker: worker.clone(),
-            conn,
             now: Timestamp::now(),
+            request_id: ids::sane(&request.headers).unwrap_or_else(|| worker.ids().next()),
             began: Instant::now(),
             phase: Cell::new(Phase::Waiting),
             awaited: Cell::new(Awaited::BackEnd),
+            uploaded: Cell::new(false),
+            early: Cell::new(false),
             status: Cell::new(CALLER_GONE),
             reason: Cell::new(""),
-            sent: Cell::default(),
+            decided: Cell::default(),
             answered: Cell::default(),
             bytes_in: Cell::default(),
             bytes_out: Cell::default(),
-            party: OnceCell::new(),
-            whole_due: Cell::new(u64::MAX),
-            request_id: OnceCell::new(),
+            series: RefCell::default(),
+            identity: OnceCell::new(),
+            upstream: RefCell::default(),
+            timeouts: Cell::default(),
+            in_flight: Cell::new(false),
+            // A refusal is short: reading it has to take no longer than making progress.
+            whole_due: Cell::new(timer.after(call.limits.body)),
             log,
+            timer,
+            call,
         })
     }
 
-    /// The request may go on as what `permit` says.
-    pub fn permitted(&self, permit: &Permit<'_>, request: &Parts) {
-        let series = self.worker.series(permit.service(), permit.tenant());
-        series.service.started();
-        let timeouts = permit.service().timeouts;
-        self.whole_due.set(self.timer.after(timeouts.whole));
-        let party =
-            Party { series, identity: permit.identity().clone(), timeouts, upstream: OnceCell::new() };
-        let fresh = self.party.set(party).is_ok();
-        debug_assert!(fresh, "a request is permitted once");
-        if let Some(id) = request.headers.get(REQUEST_ID) {
-            self.request_id.get_or_init(|| id.clone());
-        }
+    /// The request is meant for this service; whose it is, nobody has shown yet.
+    pub fn aimed_at(&self, service: &Arc<Service>) {
+        self.series.replace(Some(self.worker.series(service, None)));
     }
 
-    /// The request's id: the caller's, or ours.
-    pub fn request_id(&self) -> &HeaderValue {
-        self.request_id.get_or_init(|| self.worker.ids().next())
+    /// The caller is known, and its tenant exists.
+    pub fn comes_from(&self, identity: &Rc<Identity>, service: &Arc<Service>, tenant: &Arc<Tenant>) {
+        self.series.replace(Some(self.worker.series(service, Some(tenant))));
+        // A request has one caller; the first one stays.
+        let _ = self.identity.set(identity.clone());
+    }
+
+    /// The request goes on to the service's back ends.
+    pub fn permitted(&self, permit: &Permit<'_>) {
+        let timeouts = permit.service().timeouts;
+        self.timeouts.set(timeouts);
+        self.whole_due.set(self.timer.after(timeouts.whole));
+        self.decided.set(Some(Instant::now()));
+        if let Some(series) = &*self.series.borrow() {
+            series.service.started();
+            self.in_flight.set(true);
+        }
     }
 
     /// How long each phase of the exchange with the back end may take.
     pub fn timeouts(&self) -> Timeouts {
-        self.party.get().map_or_else(Timeouts::default, |party| party.timeouts)
+        self.timeouts.get()
     }
 
     /// Goes to this back end now.
     pub fn sent_to(&self, upstream: &Arc<str>) {
-        self.sent.set(Some(Instant::now()));
-        if let Some(party) = self.party.get() {
-            let _ = party.upstream.set(upstream.clone());
-        }
+        self.upstream.replace(Some(upstream.clone()));
+    }
+
+    /// The last byte of the request has been handed over.
+    pub fn uploaded(&self) {
+        self.uploaded.set(true);
+    }
+
+    /// Whether the back end answered before it could know the whole request.
+    pub fn answered_early(&self) -> bool {
+        self.early.get()
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.phase.get() == Phase::Complete
     }
 
     /// The back end's answer begins.
     pub fn answered(&self, status: StatusCode) {
+        self.early.set(!self.uploaded.get());
         let now = Instant::now();
         self.answered.set(Some(now));
-        if let (Some(party), Some(sent)) = (self.party.get(), self.sent.get()) {
-            party.series.service.overhead.observe(sent.duration_since(self.began));
-            party.series.service.upstream.observe(now.duration_since(sent));
+        if let (Some(series), Some(decided)) = (&*self.series.borrow(), self.decided.get()) {
+            series.service.overhead.observe(decided.duration_since(self.began));
+            series.service.upstream.observe(now.duration_since(decided));
         }
         self.begin_answer(status, "");
     }
 
     /// We answer ourselves.
     pub fn refused(&self, refusal: Refusal) {
-        if let (Refusal::Upstream(failure), Some(party)) = (refusal, self.party.get()) {
-            party.series.service.upstream_failure(failure);
+        if let Refusal::Upstream(failure) = refusal {
+            self.count_failure(failure);
         }
         self.begin_answer(refusal.status(), refusal.reason());
     }
@@ -171,9 +196,7 @@ impl Exchange {
     /// The answer broke off at the back end.
     pub fn broke(&self, failure: UpstreamFailure) {
         self.reason.set(failure.label());
-        if let Some(party) = self.party.get() {
-            party.series.service.upstream_failure(failure);
-        }
+        self.count_failure(failure);
     }
 
     pub fn received(&self, bytes: usize) {
@@ -193,7 +216,7 @@ impl Exchange {
         self.awaited.set(awaited);
         if self.phase.get() == Phase::Waiting {
             self.allow(match awaited {
-                Awaited::Caller => self.conn.limits.body,
+                Awaited::Caller => self.call.limits.body,
                 Awaited::BackEnd | Awaited::Nobody => self.timeouts().first_byte,
             });
         }
@@ -217,43 +240,62 @@ impl Exchange {
         self.whole_due.get() <= self.timer.now()
     }
 
+    fn count_failure(&self, failure: UpstreamFailure) {
+        if let Some(series) = &*self.series.borrow() {
+            series.service.upstream_failure(failure);
+        }
+    }
+
     fn begin_answer(&self, status: StatusCode, reason: &'static str) {
         self.status.set(status.as_u16());
         self.reason.set(reason);
         self.phase.set(Phase::Answering);
         self.timer.set_at(self.whole_due.get());
-        self.conn.answer_began(self.whole_due.get());
+        self.call.answer_began(self.whole_due.get());
     }
 
     fn write_log(&self, log: &Log, status: u16, reason: &str) {
         let end = Instant::now();
-        let (party, sent) = (self.party.get(), self.sent.get());
-        let upstream_us = match (sent, self.answered.get()) {
-            (Some(sent), Some(answered)) => micros(answered.duration_since(sent)),
+        let (series, upstream) = (self.series.borrow(), self.upstream.borrow());
+        let upstream_us = match (self.decided.get(), self.answered.get()) {
+            (Some(decided), Some(answered)) => micros(answered.duration_since(decided)),
             _ => 0,
         };
         self.worker.log(&Entry {
             time_millis: self.now.millis(),
-            request_id: self.request_id().to_str().unwrap_or_default(),
-            peer: self.conn.peer,
-            listener: &self.conn.listener,
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            peer: self.call.peer,
+            listener: &self.call.listener,
             method: log.method.as_str(),
             host: log.host(),
             path: log.uri.path().as_bytes(),
             version: version(log.version),
-            service: party.map(|party| &*party.series.name).unwrap_or_default(),
-            tenant: party.map(|party| party.series.tenant.id.as_str()).unwrap_or_default(),
-            key: party.map(|party| party.identity.key.record.id.as_str()).unwrap_or_default(),
+            service: series.as_ref().map(|series| &*series.service_name).unwrap_or_default(),
+            tenant: series.as_ref().map(|series| series.tenant_name()).unwrap_or_default(),
+            key: self.identity.get().map(|identity| identity.key.record.id.as_str()).unwrap_or_default(),
             status,
             reason,
-            upstream: party.and_then(|party| party.upstream.get()).map(|name| &**name).unwrap_or_default(),
+            upstream: upstream.as_deref().unwrap_or_default(),
             bytes_in: self.bytes_in.get(),
             bytes_out: self.bytes_out.get(),
             duration_us: micros(end.duration_since(self.began)),
-            overhead_us: micros(sent.unwrap_or(end).duration_since(self.began)),
+            overhead_us: micros(self.decided.get().unwrap_or(end).duration_since(self.began)),
             upstream_us,
             user_agent: log.user_agent.as_ref().map(HeaderValue::as_bytes).unwrap_or_default(),
         });
+    }
+
+    /// What became of the request, and why.
+    fn verdict(&self) -> (u16, &'static str) {
+        match self.phase.get() {
+            Phase::Waiting => (CALLER_GONE, "caller_gone"),
+            Phase::Answering if self.reason.get().is_empty() => {
+                // Whoever noticed first, this side or the connection below.
+                let late = self.whole_time_is_up();
+                (self.status.get(), if late { UpstreamFailure::Timeout.label() } else { "caller_gone" })
+            }
+            Phase::Answering | Phase::Complete => (self.status.get(), self.reason.get()),
+        }
     }
 }
 
@@ -270,21 +312,13 @@ impl Log {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let (status, reason) = match self.phase.get() {
-            Phase::Waiting => {
-                self.conn.request_dropped();
-                (CALLER_GONE, "caller_gone")
-            }
-            phase => {
-                self.conn.answer_ended();
-                let cut = phase == Phase::Answering && self.reason.get().is_empty();
-                (self.status.get(), if cut { "caller_gone" } else { self.reason.get() })
-            }
-        };
-        match self.party.get() {
-            Some(party) => {
-                party.series.service.finished();
-                party.series.traffic.request(status, self.bytes_in.get(), self.bytes_out.get());
+        let (status, reason) = self.verdict();
+        match &*self.series.borrow() {
+            Some(series) => {
+                if self.in_flight.get() {
+                    series.service.finished();
+                }
+                series.traffic.request(status, self.bytes_in.get(), self.bytes_out.get());
             }
             None => self.worker.count_stranger(status),
         }

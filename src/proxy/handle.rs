@@ -21,7 +21,7 @@ use super::target::{Host, Target, target};
 use super::upstream;
 use super::worker::Worker;
 use crate::auth::{self, Permit};
-use crate::net::Conn;
+use crate::net::Call;
 use crate::snapshot::Current;
 
 /// After a refusal: how much of a body is read, and for how long, so that the caller gets to read
@@ -30,15 +30,15 @@ const DISCARD_BYTES: usize = 256 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(1);
 
 /// Answers one request.
-pub async fn handle(worker: Rc<Worker>, request: Request<Incoming>, conn: Rc<Conn>) -> Response<Answer> {
+pub async fn handle(worker: Rc<Worker>, request: Request<Incoming>, call: Call) -> Response<Answer> {
     let (mut parts, body) = request.into_parts();
     let version = parts.version;
-    let exchange = Exchange::begin(&worker, conn, &parts);
+    let exchange = Exchange::begin(&worker, call, &parts);
     let snapshot = worker.snapshot();
     let unsized_body = !body.is_end_stream() && body.size_hint().exact().is_none();
     let mut response = match judge(&snapshot, &exchange, &mut parts, unsized_body) {
         Ok((permit, path)) => {
-            exchange.permitted(&permit, &parts);
+            exchange.permitted(&permit);
             let request = Request::from_parts(parts, Upload::new(body, exchange.clone(), snapshot.clone()));
             match upstream::send(&permit, &exchange, path, request).await {
                 Ok(mut response) => {
@@ -56,7 +56,7 @@ pub async fn handle(worker: Rc<Worker>, request: Request<Incoming>, conn: Rc<Con
             refuse(&exchange, refusal)
         }
     };
-    headers::finish_answer(response.headers_mut(), version, exchange.request_id().clone());
+    headers::finish_answer(response.headers_mut(), version, exchange.request_id.clone());
     response
 }
 
@@ -69,15 +69,18 @@ fn judge<'s>(
 ) -> Result<(Permit<'s>, PathAndQuery), Refusal> {
     let worker = &exchange.worker;
     let host = Host::of(parts)?;
-    let uri = parts.uri.clone();
     let Target { service, tenant, permission, start } =
-        target(&snapshot.routes, &host, &parts.method, uri.path())?;
+        target(&snapshot.routes, &host, &parts.method, parts.uri.path())?;
+    exchange.aimed_at(service);
     let credential = auth::credential(&parts.headers);
     let identity = worker.authenticate(snapshot, credential, tenant, exchange.now)?;
+    if let Some(tenant) = snapshot.tenants.get(identity.tenant.as_str()) {
+        exchange.comes_from(&identity, service, tenant);
+    }
     let permit = auth::permit(snapshot, identity, service, permission).map_err(Refusal::Denied)?;
-    let path = forwarded_path(uri.path_and_query(), start)?;
-    let (routes, conn, ids) = (&snapshot.routes, &exchange.conn, worker.ids());
-    let additions = Additions { permit: &permit, routes, host: &host, conn, ids, unsized_body };
+    let path = forwarded_path(parts.uri.path_and_query(), start)?;
+    let (routes, conn, id) = (&snapshot.routes, &exchange.call, &exchange.request_id);
+    let additions = Additions { permit: &permit, routes, host: &host, conn, id, unsized_body };
     headers::rewrite(parts, &additions)?;
     parts.version = Version::HTTP_11;
     Ok((permit, path))

@@ -6,7 +6,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Version};
 
-use super::ids::{self, RequestIds};
+use super::ids::REQUEST_ID;
 use super::reject::{Bad, Refusal};
 use super::target::Host;
 use crate::auth::Permit;
@@ -16,7 +16,6 @@ use crate::snapshot::Routes;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Of one connection only (RFC 9110 §7.6.1), besides those that `Connection` names.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
@@ -49,9 +48,24 @@ fn is_ours(name: &str) -> bool {
             | "x-original-url"
             | "x-original-host"
             | "x-rewrite-url"
+            | "x-original-uri"
+            | "x-envoy-original-path"
             | "x-http-method-override"
+            | "x-http-method"
+            | "x-method-override"
             | "x-client-ip"
+            | "x-cluster-client-ip"
+            | "true-client-ip"
+            | "cf-connecting-ip"
+            | "x-webauth-user"
+            | "x-remote-user"
+            | "remote-user"
     ) || name.starts_with("x-forwarded-")
+}
+
+/// CGI and its heirs read every other sign as if it were `-`: `X_Scope_OrgID`, `X.Scope.OrgID`.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// What a permitted request is sent with.
@@ -60,7 +74,7 @@ pub struct Additions<'a, 's> {
     pub routes: &'a Routes,
     pub host: &'a Host,
     pub conn: &'a Conn,
-    pub ids: &'a RequestIds,
+    pub id: &'a HeaderValue,
     /// Whether there is a body whose length nobody has said.
     pub unsized_body: bool,
 }
@@ -74,6 +88,7 @@ pub fn rewrite(request: &mut Parts, add: &Additions<'_, '_>) -> Result<(), Refus
     if request.version == Version::HTTP_2 {
         join_cookies(headers)?;
         check_names(headers)?;
+        check_length(headers)?;
     }
     // A body of unknown length is chunked; hyper would send none for methods that seldom have one.
     let seldom = matches!(request.method, Method::GET | Method::HEAD);
@@ -87,9 +102,7 @@ pub fn rewrite(request: &mut Parts, add: &Additions<'_, '_>) -> Result<(), Refus
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if add.conn.tls { "https" } else { "http" }));
     let via = if request.version == Version::HTTP_2 { "2.0 tenantry" } else { "1.1 tenantry" };
     headers.append(header::VIA, HeaderValue::from_static(via));
-    if !has_sane_id(headers) {
-        headers.insert(REQUEST_ID, add.ids.next());
-    }
+    headers.insert(REQUEST_ID, add.id.clone());
     headers.insert(add.permit.service().tenant_header.clone(), add.permit.tenant().header.clone());
     Ok(())
 }
@@ -117,11 +130,6 @@ pub fn finish_answer(headers: &mut HeaderMap, version: Version, id: HeaderValue)
     headers.insert(REQUEST_ID, id);
 }
 
-fn has_sane_id(headers: &HeaderMap) -> bool {
-    let mut ids = headers.get_all(REQUEST_ID).iter();
-    ids.next().is_some_and(ids::is_sane) && ids.next().is_none()
-}
-
 /// Removes the headers of one connection, and those that `Connection` names.
 fn remove_connection(headers: &mut HeaderMap) {
     if !headers.keys().any(is_hop_by_hop) {
@@ -147,13 +155,10 @@ fn is_connection_option(token: &[u8]) -> bool {
     token.eq_ignore_ascii_case(b"close") || token.eq_ignore_ascii_case(b"keep-alive")
 }
 
-/// Removes every spelling of what callers may not say. Names with `_` go altogether: CGI and its
-/// heirs read them as if they had `-`.
+/// Removes every spelling of what callers may not say.
 fn remove_owned(headers: &mut HeaderMap, routes: &Routes) {
     let owned = |name: &HeaderName| {
-        is_ours(name.as_str())
-            || memchr::memchr(b'_', name.as_str().as_bytes()).is_some()
-            || routes.tenant_headers().contains(name)
+        !is_plain(name.as_str()) || is_ours(name.as_str()) || routes.tenant_headers().contains(name)
     };
     // Most requests have one such header, `Authorization`: no list is made for that.
     headers.remove(header::AUTHORIZATION);
@@ -181,6 +186,19 @@ fn join_cookies(headers: &mut HeaderMap) -> Result<(), Refusal> {
 fn check_names(headers: &HeaderMap) -> Result<(), Refusal> {
     let long = |name: &HeaderName| name.as_str().len() > net::MAX_NAME;
     if headers.keys().any(long) { Err(Refusal::Bad(Bad::HeaderName)) } else { Ok(()) }
+}
+
+/// As [`check_names`]: one length, and a number.
+fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let sound = match (lengths.next(), lengths.next()) {
+        (None, _) => true,
+        (Some(length), None) => {
+            (1..=18).contains(&length.len()) && length.as_bytes().iter().all(u8::is_ascii_digit)
+        }
+        (Some(_), Some(_)) => false,
+    };
+    if sound { Ok(()) } else { Err(Refusal::Bad(Bad::Header)) }
 }
 
 /// The canonical host as a header value: the caller's own, when it is canonical already.

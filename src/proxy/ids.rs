@@ -3,7 +3,9 @@
 
 use std::cell::Cell;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id that is kept.
 const MAX: usize = 128;
@@ -31,8 +33,14 @@ impl RequestIds {
     }
 }
 
-/// Whether a caller's id can go into logs and headers as it is.
-pub fn is_sane(id: &HeaderValue) -> bool {
+/// The caller's own id, if there is one and it can go into logs and headers as it is.
+pub fn sane(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut ids = headers.get_all(REQUEST_ID).iter();
+    let first = ids.next().filter(|id| is_sane(id))?;
+    ids.next().is_none().then(|| first.clone())
+}
+
+fn is_sane(id: &HeaderValue) -> bool {
     let bytes = id.as_bytes();
     (1..=MAX).contains(&bytes.len())
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))

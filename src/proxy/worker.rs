@@ -1,7 +1,7 @@
 //! What one data-plane thread has for itself: its view of the snapshot, its cache of tokens, its
 //! connections to back ends, its counters. Nothing here is shared, so nothing here is locked.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::reject::Refusal;
 use super::upstream::Pool;
 use crate::auth::{self, Cache, Failure, Identity};
 use crate::model::Timestamp;
-use crate::net::Event;
+use crate::net::{Event, Refused};
 use crate::snapshot::{Current, Reader, Service, Tenant};
 use crate::telemetry::{self, AccessWriter, Entry, ServiceSeries, Traffic};
 
@@ -22,6 +22,9 @@ use crate::telemetry::{self, AccessWriter, Entry, ServiceSeries, Traffic};
 const CACHED_TOKENS: usize = 65_536;
 /// Pairs of service and tenant whose counters a thread keeps at hand.
 const MAX_SERIES: usize = 16_384;
+
+/// Ticks between looks at idle connections to back ends.
+const SWEEP: u64 = 10;
 
 /// One thread's data plane.
 pub struct Worker {
@@ -32,6 +35,7 @@ pub struct Worker {
     counters: telemetry::Worker,
     strangers: Arc<Traffic>,
     access: Option<RefCell<AccessWriter>>,
+    ticks: Cell<u64>,
     /// By the addresses of service and tenant; an entry holds both, so that no other can move in.
     series: RefCell<HashMap<(usize, usize), Rc<Series>, RandomState>>,
 }
@@ -43,14 +47,21 @@ pub struct WorkerParts {
     pub access: Option<AccessWriter>,
 }
 
-/// The counters of one tenant at one service.
+/// The counters of one tenant at one service, or of its callers whose tenant is not known.
 pub struct Series {
-    pub name: Arc<str>,
-    pub tenant: Arc<Tenant>,
+    pub service_name: Arc<str>,
+    tenant: Option<Arc<Tenant>>,
     pub traffic: Arc<Traffic>,
     pub service: Arc<ServiceSeries>,
     /// Keeps the address that this is found by.
     _service: Arc<Service>,
+}
+
+impl Series {
+    /// Empty where the tenant is not known.
+    pub fn tenant_name(&self) -> &str {
+        self.tenant.as_ref().map(|tenant| tenant.id.as_str()).unwrap_or_default()
+    }
 }
 
 impl Worker {
@@ -65,6 +76,7 @@ impl Worker {
             strangers: counters.traffic(&Arc::from(""), ""),
             counters,
             access: access.map(RefCell::new),
+            ticks: Cell::new(0),
             series: RefCell::default(),
         }))
     }
@@ -99,8 +111,8 @@ impl Worker {
     }
 
     /// The counters of a tenant at a service.
-    pub fn series(&self, service: &Arc<Service>, tenant: &Arc<Tenant>) -> Rc<Series> {
-        let place = (Arc::as_ptr(service) as usize, Arc::as_ptr(tenant) as usize);
+    pub fn series(&self, service: &Arc<Service>, tenant: Option<&Arc<Tenant>>) -> Rc<Series> {
+        let place = (Arc::as_ptr(service) as usize, tenant.map_or(0, |tenant| Arc::as_ptr(tenant) as usize));
         let mut all = self.series.borrow_mut();
         if let Some(series) = all.get(&place) {
             return series.clone();
@@ -109,9 +121,9 @@ impl Worker {
             all.clear();
         }
         let series = Rc::new(Series {
-            name: service.name.clone(),
-            tenant: tenant.clone(),
-            traffic: self.counters.traffic(&service.name, tenant.id.as_str()),
+            service_name: service.name.clone(),
+            tenant: tenant.cloned(),
+            traffic: self.counters.traffic(&service.name, tenant.map_or("", |tenant| tenant.id.as_str())),
             service: self.counters.service(&service.name),
             _service: service.clone(),
         });
@@ -141,10 +153,12 @@ impl Worker {
             Event::Opened => self.counters.connection_opened(),
             Event::Closed => self.counters.connection_closed(),
             Event::HandshakeFailed(failure) => self.counters.handshake_failed(failure),
-            Event::HeaderTimedOut => self.count_stranger(408),
-            Event::Violated(_) => {
-                self.counters.guard_violation();
-                self.count_stranger(400);
+            Event::Refused(refused) => {
+                if refused.ambiguous {
+                    self.counters.guard_violation();
+                }
+                self.count_stranger(refused.status);
+                self.log(&unread(&refused, self.ids.next().to_str().unwrap_or_default()));
             }
         }
     }
@@ -153,9 +167,37 @@ impl Worker {
     pub fn tick(&self) {
         let cache = self.cache.borrow();
         self.counters.set_cache(cache.hits, cache.misses, cache.len() as u64);
-        self.pool.sweep();
+        if self.ticks.replace(self.ticks.get() + 1).is_multiple_of(SWEEP) {
+            self.pool.sweep();
+        }
         if let Some(access) = &self.access {
             access.borrow_mut().flush();
         }
+    }
+}
+
+/// The line of a request that no handler saw: all that is known is who sent it.
+fn unread<'a>(refused: &'a Refused, request_id: &'a str) -> Entry<'a> {
+    Entry {
+        time_millis: Timestamp::now().millis(),
+        request_id,
+        peer: refused.peer,
+        listener: &refused.listener,
+        method: "",
+        host: b"",
+        path: b"",
+        version: "HTTP/1.1",
+        service: "",
+        tenant: "",
+        key: "",
+        status: refused.status,
+        reason: refused.reason,
+        upstream: "",
+        bytes_in: 0,
+        bytes_out: 0,
+        duration_us: 0,
+        overhead_us: 0,
+        upstream_us: 0,
+        user_agent: b"",
     }
 }

@@ -25,11 +25,11 @@ pub struct Watched {
     pub listener: String,
     files: TlsFiles,
     certificates: Arc<Certificates>,
-    /// What was last read, usable or not.
-    seen: Mutex<Pair>,
+    /// What was last read, usable or not; none when nothing could be.
+    seen: Mutex<Option<Pair>>,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Pair {
     chain: Vec<u8>,
     key: zeroize::Zeroizing<Vec<u8>>,
@@ -52,8 +52,13 @@ impl Watched {
             listener: listener.to_owned(),
             files: files.clone(),
             certificates,
-            seen: Mutex::new(pair),
+            seen: Mutex::new(Some(pair)),
         })
+    }
+
+    /// For the admin port, which speaks HTTP/1.1.
+    pub fn admin_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        Ok(server_config(self.certificates.clone(), &[b"http/1.1"])?)
     }
 
     /// For HTTP/2 and HTTP/1.1.
@@ -84,13 +89,14 @@ impl Watched {
 
     /// Whether a new pair is in place. A bad pair is an error once, not every time it is looked at.
     fn refresh(&self) -> anyhow::Result<bool> {
-        let pair = Pair::read(&self.files)?;
+        let read = Pair::read(&self.files);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == pair {
+        if *seen == read.as_ref().ok().cloned() {
             return Ok(false);
         }
-        *seen = pair;
-        self.certificates.replace(&seen.chain, &seen.key, now())?;
+        *seen = read.as_ref().ok().cloned();
+        let Pair { chain, key } = read?;
+        self.certificates.replace(&chain, &key, now())?;
         Ok(true)
     }
 }

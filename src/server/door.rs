@@ -66,6 +66,8 @@ async fn shake_hands(
         };
         let Ok(place) = room.clone().acquire_owned().await else { return };
         let (acceptor, opened) = (acceptor.clone(), opened.clone());
+        // Without it the first answer waits for a delayed ACK.
+        let _ = stream.set_nodelay(true);
         tokio::spawn(async move {
             if let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await {
                 // Fails when the admin port has closed meanwhile.

@@ -4,6 +4,7 @@
 mod certificates;
 mod door;
 mod plane;
+mod vital;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::telemetry::{AccessLog, Format, Metrics, Sink};
 use certificates::Watched;
 use door::TlsDoor;
 use plane::Plane;
+use vital::{Lost, Vitals};
 
 /// Who the first super admin of an empty store will be.
 #[derive(Clone, Default)]
@@ -55,6 +57,7 @@ pub struct Gateway {
     stop_admin: watch::Sender<bool>,
     admin_task: JoinHandle<()>,
     tasks: Vec<JoinHandle<()>>,
+    lost: Lost,
 }
 
 impl Gateway {
@@ -67,7 +70,8 @@ impl Gateway {
         let admin_listener = bind_admin(&settings)?;
         let admin = admin_listener.local_addr()?;
 
-        let (store, published, following) = open_store(&settings).await?;
+        let (vitals, lost) = Vitals::new();
+        let (store, published, following) = open_store(&settings, &vitals).await?;
         let control = Arc::new(Control::new(store, published.clone()));
         let made_admin = control.first_admin(first.user, first.password, Timestamp::now()).await?;
 
@@ -75,7 +79,8 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
-        let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &stopped, settings.drain)?;
+        let orders = plane::Orders { stopped, drain: settings.drain, vitals };
+        let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &orders)?;
         let tasks = vec![
             following,
             tokio::spawn(show_snapshot(published.clone(), metrics.clone())),
@@ -92,7 +97,7 @@ impl Gateway {
                 metrics: Box::new(move || shown.render()),
             });
             let pair = watched.iter().find(|pair| pair.listener == ADMIN);
-            let tls = pair.map(Watched::server_config).transpose()?;
+            let tls = pair.map(Watched::admin_config).transpose()?;
             serve_admin(admin_listener, tls, router, admin_stopped, settings.drain.min(ADMIN_DRAIN))?
         };
         let revision = published.load().revision;
@@ -112,6 +117,7 @@ impl Gateway {
             stop_admin,
             admin_task,
             tasks,
+            lost,
         })
     }
 
@@ -137,6 +143,19 @@ impl Gateway {
         result
     }
 
+    /// Waits until a part is lost without which the gateway must not go on, and names it. From then
+    /// on this node is not ready.
+    pub async fn failed(&mut self) -> String {
+        match self.lost.recv().await {
+            Some(name) => {
+                self.ready.store(false, Ordering::Relaxed);
+                self.metrics.set_ready(false);
+                name
+            }
+            None => "everything".to_owned(),
+        }
+    }
+
     /// Counts a configuration that could not even be read.
     pub fn reload_refused(&self) {
         self.metrics.count_config_reload(false);
@@ -147,15 +166,16 @@ impl Gateway {
         if !fixed.is_empty() {
             bail!("{} cannot change while tenantry runs: restart it for that", fixed.join(", "));
         }
-        let routes = Arc::new(Routes::new(&settings.services));
-        self.published.update(|snapshot| snapshot.with_routes(routes));
-        self.settings = settings;
-        for pair in self.watched.iter() {
-            pair.read_again(&self.metrics);
-        }
+        // First what can fail: a refused reload changes nothing.
         if let Some(access) = &self.access {
             access.reopen().context("the access log cannot be opened again")?;
         }
+        for pair in self.watched.iter() {
+            pair.read_again(&self.metrics);
+        }
+        let routes = Arc::new(Routes::new(&settings.services));
+        self.published.update(|snapshot| snapshot.with_routes(routes));
+        self.settings = settings;
         Ok(())
     }
 
@@ -171,11 +191,15 @@ impl Gateway {
         self.stop_admin.send_replace(true);
         let _ = self.admin_task.await;
         self.tasks.iter().for_each(JoinHandle::abort);
-        if let Some(access) = &self.access {
-            access.close(Duration::from_secs(5));
+        if let Some(access) = self.access {
+            // Waits for the disk; a panic there has said so already.
+            let _ = tokio::task::spawn_blocking(move || access.close(ACCESS_LOG_END)).await;
         }
     }
 }
+
+/// How long the last lines of the access log may take to be written.
+const ACCESS_LOG_END: Duration = Duration::from_secs(5);
 
 /// How long the admin port's requests may finish; none of them takes long.
 const ADMIN_DRAIN: Duration = Duration::from_secs(5);
@@ -184,20 +208,25 @@ const ADMIN_DRAIN: Duration = Duration::from_secs(5);
 const ADMIN: &str = "admin";
 
 /// The sections that differ and cannot be taken over.
-fn fixed_sections<'a>(old: &'a Settings, new: &'a Settings) -> impl Iterator<Item = &'a str> {
+fn fixed_sections(old: &Settings, new: &Settings) -> impl Iterator<Item = &'static str> {
+    // Taken apart, so that no section that is added can be forgotten here.
+    let Settings { listeners, admin, store, services: _, telemetry, workers, drain } = new;
     let differs = [
-        ("listeners", old.listeners != new.listeners),
-        ("admin", old.admin != new.admin),
-        ("store", old.store != new.store),
-        ("telemetry", old.telemetry != new.telemetry),
-        ("workers", old.workers != new.workers),
-        ("drain", old.drain != new.drain),
+        ("listeners", old.listeners != *listeners),
+        ("admin", old.admin != *admin),
+        ("store", old.store != *store),
+        ("telemetry", old.telemetry != *telemetry),
+        ("workers", old.workers != *workers),
+        ("drain", old.drain != *drain),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section)
 }
 
 /// The store, what it holds as published, and the task that follows it.
-async fn open_store(settings: &Settings) -> anyhow::Result<(Arc<Store>, Arc<Published>, JoinHandle<()>)> {
+async fn open_store(
+    settings: &Settings,
+    vitals: &Vitals,
+) -> anyhow::Result<(Arc<Store>, Arc<Published>, JoinHandle<()>)> {
     let path = settings.store.path.clone();
     let (store, (revision, records, commits)) = blocking(move || {
         let store = Store::open(&path)?;
@@ -207,7 +236,11 @@ async fn open_store(settings: &Settings) -> anyhow::Result<(Arc<Store>, Arc<Publ
     .await?;
     let routes = Arc::new(Routes::new(&settings.services));
     let published = Published::new(Snapshot::new(routes, revision, records));
-    let following = tokio::spawn(snapshot::follow(commits, published.clone()));
+    let (part, followed) = (vitals.part("the task that follows the store"), published.clone());
+    let following = tokio::spawn(async move {
+        snapshot::follow(commits, followed).await;
+        drop(part);
+    });
     Ok((store, published, following))
 }
 
@@ -253,8 +286,9 @@ async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
         if generation.replace(snapshot.keys.generation()) != Some(snapshot.keys.generation()) {
             metrics.set_keys_changed(Timestamp::now().seconds());
         }
-        metrics.retain_tenants(|tenant| snapshot.tenants.get(tenant).is_some());
         drop(snapshot);
+        // Each asked of the latest snapshot: one that was made just now keeps its series.
+        metrics.retain_tenants(|tenant| published.load().tenants.get(tenant).is_some());
         // One look a second is enough for numbers that are scraped every few.
         tokio::time::sleep(Duration::from_secs(1)).await;
         if changes.changed().await.is_err() {

@@ -10,9 +10,10 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
-use tokio::task::{JoinSet, spawn_local};
+use tokio::task::JoinSet;
 
 use super::certificates::Watched;
+use super::vital::Vitals;
 use crate::config::Settings;
 use crate::net::{self, Port, Timers};
 use crate::proxy::{self, Worker, WorkerParts};
@@ -23,6 +24,14 @@ use crate::telemetry::{AccessLog, Metrics};
 pub struct Ports {
     pub addresses: Vec<(String, SocketAddr)>,
     threads: Vec<Vec<Port>>,
+}
+
+/// What all threads are told.
+#[derive(Clone)]
+pub struct Orders {
+    pub stopped: watch::Receiver<bool>,
+    pub drain: Duration,
+    pub vitals: Vitals,
 }
 
 /// The running threads.
@@ -66,17 +75,19 @@ impl Plane {
         published: &Arc<Published>,
         metrics: &Metrics,
         access: Option<&AccessLog>,
-        stopped: &watch::Receiver<bool>,
-        drain: Duration,
+        orders: &Orders,
     ) -> anyhow::Result<Plane> {
         let start = |(index, ports): (usize, Vec<Port>)| {
-            let (published, stopped) = (published.clone(), stopped.clone());
+            let published = published.clone();
+            let Orders { stopped, drain, vitals } = orders.clone();
             let (counters, access) = (metrics.worker(), access.map(AccessLog::worker));
             let run = move || {
+                let part = vitals.part(format!("data-plane thread {index}"));
                 let parts = WorkerParts { reader: published.reader(), counters, access };
                 if let Err(error) = run(ports, parts, stopped, drain) {
-                    tracing::error!(%error, "a data-plane thread failed");
+                    tracing::error!(error = format!("{error:#}"), "a data-plane thread failed");
                 }
+                drop(part);
             };
             thread::Builder::new().name(format!("data-{index}")).spawn(run).context("a data-plane thread")
         };
@@ -105,8 +116,6 @@ fn run(
     runtime.block_on(async move {
         let timers = Timers::new();
         let worker = Worker::new(parts)?;
-        let ticking = (timers.clone(), worker.clone());
-        spawn_local(async move { ticking.0.run(|| ticking.1.tick()).await });
         let mut serving = JoinSet::new();
         for port in ports {
             let (noting, handling) = (worker.clone(), worker.clone());
@@ -114,13 +123,27 @@ fn run(
             let handle = move |request, conn| proxy::handle(handling.clone(), request, conn);
             serving.spawn_local(net::serve(port, timers.clone(), note, handle));
         }
-        // An error means that the gateway is gone, which is a stop too.
-        let _ = stopped.wait_for(|stop| *stop).await;
-        timers.stop();
-        if tokio::time::timeout(drain, serving.join_all()).await.is_err() {
-            tracing::warn!("requests were cut off at the end of the drain time");
-        }
+        let served = async {
+            tokio::select! {
+                // An error means that the gateway is gone, which is a stop too.
+                _ = stopped.wait_for(|stop| *stop) => {}
+                Some(ended) = serving.join_next() => {
+                    ended.context("a listener")?.context("a listener")?;
+                    anyhow::bail!("a listener ended");
+                }
+            }
+            timers.stop();
+            if tokio::time::timeout(drain, serving.join_all()).await.is_err() {
+                tracing::warn!("requests were cut off at the end of the drain time");
+            }
+            Ok(())
+        };
+        // Deadlines hold until the last request is done.
+        let result = tokio::select! {
+            result = served => result,
+            () = timers.run(|| worker.tick()) => anyhow::bail!("the deadlines ended"),
+        };
         worker.tick();
-        Ok(())
+        result
     })
 }

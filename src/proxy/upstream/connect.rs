@@ -17,7 +17,11 @@ const MAX_HEAD: usize = 64 * 1024;
 /// Connects, and leaves the connection's reading and writing to a task of this thread.
 pub async fn connect(backend: &Backend) -> Result<SendRequest<Upload>, UpstreamFailure> {
     let address = &backend.address;
-    let stream = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(|e| failure(&e))?;
+    let connected = TcpStream::connect((address.host.as_str(), address.port)).await;
+    let stream = connected.map_err(|error| {
+        tracing::warn!(upstream = %address, %error, "cannot connect to a back end");
+        failure(&error)
+    })?;
     // The head of a request must not wait for the acknowledgement of the one before.
     stream.set_nodelay(true).map_err(|error| failure(&error))?;
     let (sender, connection) = http1::Builder::new()

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use http::uri::PathAndQuery;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 
@@ -45,6 +45,9 @@ pub async fn send(
                 Some(lease) => (lease, true),
                 None => match connect_in_time(exchange, backend).await {
                     Ok(lease) => (lease, false),
+                    Err(_) if exchange.whole_time_is_up() => {
+                        return Err(Refusal::Upstream(UpstreamFailure::Timeout));
+                    }
                     Err(why) => {
                         pool.failed(backend);
                         failure = why;
@@ -72,7 +75,10 @@ pub async fn send(
 
 fn answer(exchange: &Rc<Exchange>, lease: Lease, response: Response<Incoming>) -> Response<Answer> {
     exchange.answered(response.status());
-    response.map(|incoming| Answer::relay(incoming, lease, exchange.clone()))
+    let mut response = response.map(|incoming| Answer::relay(incoming, lease, exchange.clone()));
+    // Ours to say: an old back end must not make the caller's connection an old one.
+    *response.version_mut() = Version::HTTP_11;
+    response
 }
 
 fn refusal(exchange: &Exchange, error: &TrySendError<Request<Upload>>) -> Refusal {

@@ -30,8 +30,6 @@ const SHUNNED: Duration = Duration::from_secs(1);
 pub struct Pool {
     sides: RefCell<HashMap<u64, Rc<Side>, RandomState>>,
     turn: Cell<usize>,
-    /// Seconds of idling are told apart, not more: the time of the last sweep is exact enough.
-    now: Cell<Option<Instant>>,
 }
 
 /// One back end.
@@ -43,14 +41,13 @@ struct Side {
 
 struct Idle {
     sender: SendRequest<Upload>,
-    since: Option<Instant>,
+    since: Instant,
 }
 
 /// One connection while a request has it.
 pub struct Lease {
     sender: SendRequest<Upload>,
     side: Rc<Side>,
-    since: Option<Instant>,
 }
 
 impl Pool {
@@ -77,14 +74,14 @@ impl Pool {
                 break last.sender;
             }
         };
-        Some(Lease { sender, side, since: self.now.get() })
+        Some(Lease { sender, side })
     }
 
     /// A connection that was just made.
     pub fn lease(&self, backend: &Backend, sender: SendRequest<Upload>) -> Lease {
         let side = self.side(backend);
         side.shunned_until.set(None);
-        Lease { sender, side, since: self.now.get() }
+        Lease { sender, side }
     }
 
     /// Notes that no connection could be made.
@@ -95,13 +92,9 @@ impl Pool {
     /// Closes connections that have waited for too long, and forgets back ends without any.
     pub fn sweep(&self) {
         let now = Instant::now();
-        self.now.set(Some(now));
         self.sides.borrow_mut().retain(|_, side| {
             let mut idle = side.idle.borrow_mut();
-            idle.retain(|kept| {
-                let waited = kept.since.map_or(Duration::ZERO, |since| now.duration_since(since));
-                waited < IDLE && !kept.sender.is_closed()
-            });
+            idle.retain(|kept| now.duration_since(kept.since) < IDLE && !kept.sender.is_closed());
             let shunned = side.shunned_until.get().is_some_and(|until| now < until);
             !idle.is_empty() || Rc::strong_count(side) > 1 || shunned
         });
@@ -121,10 +114,10 @@ impl Pool {
 }
 
 impl Side {
-    fn keep(&self, sender: SendRequest<Upload>, since: Option<Instant>) {
+    fn keep(&self, sender: SendRequest<Upload>) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < MAX_IDLE {
-            idle.push(Idle { sender, since });
+            idle.push(Idle { sender, since: Instant::now() });
         }
     }
 }
@@ -146,13 +139,13 @@ impl Lease {
     /// The exchange is complete. The connection is kept as soon as it can take another request; one
     /// whose request is still on its way never can, and closes.
     pub fn give_back(self) {
-        let Lease { mut sender, side, since } = self;
+        let Lease { mut sender, side } = self;
         if sender.is_ready() {
-            side.keep(sender, since);
+            side.keep(sender);
         } else if !sender.is_closed() {
             tokio::task::spawn_local(async move {
                 if poll_fn(|cx| sender.poll_ready(cx)).await.is_ok() {
-                    side.keep(sender, since);
+                    side.keep(sender);
                 }
             });
         }
