@@ -278,7 +278,13 @@ impl Drop for Exchange {
             phase => {
                 self.conn.answer_ended();
                 let cut = phase == Phase::Answering && self.reason.get().is_empty();
-                (self.status.get(), if cut { "caller_gone" } else { self.reason.get() })
+                let why = match cut {
+                    // Whoever noticed first, this side or the connection below.
+                    true if self.whole_time_is_up() => UpstreamFailure::Timeout.label(),
+                    true => "caller_gone",
+                    false => self.reason.get(),
+                };
+                (self.status.get(), why)
             }
         };
         match self.party.get() {
