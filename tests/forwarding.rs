@@ -655,7 +655,7 @@ async fn many_streams_of_one_connection_do_not_wait_for_each_other() {
         let ((), _, _) = first(reads.collect()).await;
     };
     tokio::select! {
-        _ = served => {}
+        () = served => {}
         _ = hand.accept() => panic!("a new connection, though {MANY} are kept"),
         reply = again => panic!("nobody answered: {:?}", reply.map(|reply| reply.status)),
     }

@@ -4,7 +4,6 @@
 mod support;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use rustls::version::{TLS12, TLS13};
 use support::hand::Hand;
@@ -265,5 +264,4 @@ async fn the_admin_port_speaks_tls() {
     assert!(!answer.contains("200"), "{answer:?}");
     drop(silent);
     running.stop().await;
-    drop(Arc::new(upstream));
 }
