@@ -156,7 +156,7 @@ impl Metrics {
         page.counter("tenantry_token_cache_misses_total", help, level(|sheet| &sheet.cache_misses));
         let help = "Verified tokens in the caches of all workers.";
         page.gauge("tenantry_token_cache_entries", help, level(|sheet| &sheet.cache_entries));
-        let help = "Requests refused by a check that should never fire.";
+        let help = "Connections closed because the framing of a request could be read in two ways.";
         page.counter("tenantry_guard_violations_total", help, sum(|sheet| &sheet.guard_violations));
     }
 
