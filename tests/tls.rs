@@ -238,8 +238,8 @@ async fn the_admin_port_speaks_tls() {
         Setup::to(upstream.address).top(&format!("admin: {{address: '127.0.0.1:0', tls: {files}}}")).yaml();
     let running = support::gateway::start_in(dir, &yaml).await;
     assert_eq!(tls::shown(running.admin).await, pair.der);
-    for alpn in [&b"h2"[..], b"http/1.1"] {
-        let config = tls::trusting(&pair, &[&TLS12, &TLS13], &[alpn]);
+    for version in [&TLS12, &TLS13] {
+        let config = tls::trusting(&pair, &[version], &[b"h2", b"http/1.1"]);
         let client = reqwest::Client::builder()
             .use_preconfigured_tls(config)
             .resolve("gateway", running.admin)
