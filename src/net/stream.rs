@@ -25,7 +25,10 @@ fn write_joined<S: AsyncWrite>(
     cx: &mut Context<'_>,
     slices: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
-    if slices.len() < 2 || slices.iter().map(|slice| slice.len()).sum::<usize>() > JOIN {
+    if let [one] = slices {
+        return io.poll_write(cx, one);
+    }
+    if slices.iter().map(|slice| slice.len()).sum::<usize>() > JOIN {
         return io.poll_write_vectored(cx, slices);
     }
     SCRATCH.with_borrow_mut(|scratch| {
