@@ -112,7 +112,8 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     let Ok(between) = whole else { return };
     assert_eq!(pieces, Ok(between), "it matters how the stream is cut");
     match hyper_reads(stream) {
-        Reading::Whole => assert!(between, "hyper is done, the guard is not"),
+        // hyper skips a CR between requests before it has seen whether a LF follows.
+        Reading::Whole => assert!(between || stream.ends_with(b"\r"), "hyper is done, the guard is not"),
         Reading::Unfinished => assert!(!between, "the guard is done, hyper is not"),
         Reading::Other => {}
     }
