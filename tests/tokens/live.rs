@@ -184,3 +184,25 @@ async fn the_cache_counts_what_it_holds() {
     assert!((TOKENS..=2 * TOKENS).contains(&entries), "{entries}");
     door.running.stop().await;
 }
+
+/// An operator sees which service refuses, and in the log why.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_counted_and_logged_where_they_happen() {
+    let forge = Forge::new(KeypairKind::Ed25519);
+    let door = Door::with(&forge, &["acme"]).await;
+    assert_eq!(door.get("acme", None).await.status, 401);
+    // A request that nobody can read is told as well.
+    assert!(door.raw("GET / HTTP/1.1\nHost: a\n\n").await.starts_with("HTTP/1.1 400"));
+    let log = door.running.log(2).await;
+    let of =
+        |reason: &str| log.iter().find(|line| line["reason"] == reason).unwrap_or_else(|| panic!("{log:?}"));
+    assert_eq!((&of("missing")["service"], &of("missing")["status"]), (&"metrics".into(), &401.into()));
+    assert_eq!(of("bad_framing")["status"], 400);
+    let page = door.running.metrics().await;
+    let counted = page.lines().find(|line| {
+        ["tenantry_requests_total{", "service=\"metrics\"", "tenant=\"\"", "4xx"]
+            .iter()
+            .all(|part| line.contains(part))
+    });
+    assert!(counted.is_some_and(|line| line.ends_with(" 1")), "{page}");
+}
