@@ -21,15 +21,16 @@
 //! 1. The data plane never waits for the store: it decides upon [`snapshot::Snapshot`] only
 //!    (`tests/tidy.rs`: `proxy` and `auth` import nothing of `store`).
 //! 2. One request sees one state: the snapshot is loaded once and passed down
-//!    (`proxy::handle`; `tests/admin.rs`: changes under load).
+//!    (`proxy::handle`; `tests/lifecycle.rs`: services change under load).
 //! 3. Nothing reaches an upstream without an [`auth::Permit`], and only [`auth::permit()`] makes
 //!    one (the doc test on `Permit` shows that forging one does not compile).
 //! 4. Nothing is written except through [`control`], which checks, commits, and answers when the
 //!    write is live (`tests/admin.rs`).
 //! 5. What was judged is what is forwarded (`tests/target.rs`, `tests/headers.rs`).
-//! 6. What does not parse denies; a bad reload keeps the last good one (`tests/reload.rs`).
+//! 6. What does not parse denies; a bad reload keeps the last good one (`tests/tls.rs`,
+//!    `tests/lifecycle.rs`).
 //! 7. Secrets are stored as hashes, compared in constant time, and have no `Debug`
-//!    (`tests/admin.rs`: all output is searched for planted secrets).
+//!    (`tests/leaks.rs`: all output is searched for planted secrets).
 //! 8. An admin write is live on the answering node when its response is sent (`tests/admin.rs`).
 //! 9. A cached verdict dies with its credential, its key and its tenant (`tests/tokens.rs`).
 
