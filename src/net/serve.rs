@@ -246,7 +246,8 @@ where
         request: Request<Incoming>,
         conn: &Rc<Conn>,
     ) -> impl Future<Output = Result<Response<B>, Infallible>> + use<H, F, B> {
-        let answer = (self.handle)(request, Call::begin(conn));
+        // Boxed: hyper moves what it gets here from hand to hand, and keeps room for it while idle.
+        let answer = Box::pin((self.handle)(request, Call::begin(conn)));
         async { Ok(answer.await) }
     }
 }

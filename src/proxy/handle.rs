@@ -71,11 +71,13 @@ fn judge<'s>(
     let host = Host::of(parts)?;
     let Target { service, tenant, permission, start } =
         target(&snapshot.routes, &host, &parts.method, parts.uri.path())?;
-    exchange.aimed_at(service);
     let credential = auth::credential(&parts.headers);
-    let identity = worker.authenticate(snapshot, credential, tenant, exchange.now)?;
-    if let Some(tenant) = snapshot.tenants.get(identity.tenant.as_str()) {
-        exchange.comes_from(&identity, service, tenant);
+    let identity = worker
+        .authenticate(snapshot, credential, tenant, exchange.now)
+        .inspect_err(|_| exchange.aimed_at(service))?;
+    match snapshot.tenants.get(identity.tenant.as_str()) {
+        Some(tenant) => exchange.comes_from(&identity, service, tenant),
+        None => exchange.aimed_at(service),
     }
     let permit = auth::permit(snapshot, identity, service, permission).map_err(Refusal::Denied)?;
     let path = forwarded_path(parts.uri.path_and_query(), start)?;
