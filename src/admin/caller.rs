@@ -8,31 +8,20 @@ use std::time::Instant;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use zeroize::Zeroizing;
 
-use super::Desk;
 use super::problem::Refusal;
-use crate::auth::Identity;
+use super::{Desk, frame};
+use crate::auth::{is_token, user_and_password};
 use crate::control::{Authority, Control, Fault};
-use crate::model::{Secret, Timestamp};
+use crate::model::Timestamp;
 
-/// Somebody who was recognised.
-pub(super) enum Caller {
-    SuperAdmin(Authority),
-    /// The bearer of a tenant's token.
-    Tenant(Identity),
-}
-
-/// A caller that may manage tenants and keys.
-pub(super) struct SuperAdmin(pub Authority);
+/// Somebody who was recognised, and what they may.
+pub(super) struct Caller(pub Authority);
 
 /// What one scheme makes of a request's credential.
 enum Outcome {
     NotRequested,
-    Authenticated(Caller),
+    Authenticated(Authority),
     Failed(Refusal),
 }
 
@@ -42,11 +31,6 @@ struct Credential<'a> {
     value: &'a str,
 }
 
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 impl FromRequestParts<Arc<Desk>> for Caller {
     type Rejection = Refusal;
 
@@ -55,25 +39,17 @@ impl FromRequestParts<Arc<Desk>> for Caller {
             return Err(Fault::Unauthenticated.into());
         };
         let control = &desk.wiring.control;
-        let outcome = match basic(control, &credential, address(parts)).await {
+        let address = address(parts);
+        let outcome = match basic(control, &credential, address).await {
             Outcome::NotRequested => bearer(control, &credential),
             decided => decided,
         };
         match outcome {
-            Outcome::Authenticated(caller) => Ok(caller),
+            Outcome::Authenticated(authority) => {
+                Ok(Caller(authority.within(address.to_string(), request_id(parts))))
+            }
             Outcome::Failed(refusal) => Err(refusal),
             Outcome::NotRequested => Err(Fault::Unauthenticated.into()),
-        }
-    }
-}
-
-impl FromRequestParts<Arc<Desk>> for SuperAdmin {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Refusal> {
-        match Caller::from_request_parts(parts, desk).await? {
-            Caller::SuperAdmin(authority) => Ok(SuperAdmin(authority)),
-            Caller::Tenant(_) => Err(Fault::Forbidden.into()),
         }
     }
 }
@@ -92,7 +68,7 @@ impl<'a> Credential<'a> {
     }
 }
 
-/// RFC 7617: a super admin's name and password.
+/// RFC 7617: a user's name and password, or a token as the password.
 async fn basic(control: &Control, credential: &Credential<'_>, address: IpAddr) -> Outcome {
     if !credential.scheme.eq_ignore_ascii_case("basic") {
         return Outcome::NotRequested;
@@ -100,8 +76,11 @@ async fn basic(control: &Control, credential: &Credential<'_>, address: IpAddr) 
     let Some((user, password)) = user_and_password(credential.value) else {
         return Outcome::Failed(Fault::Unauthenticated.into());
     };
+    if is_token(password.reveal()) {
+        return by_token(control, password.reveal());
+    }
     match control.authenticate(&user, password, address, Instant::now()).await {
-        Ok(authority) => Outcome::Authenticated(Caller::SuperAdmin(authority)),
+        Ok(authority) => Outcome::Authenticated(authority),
         Err(fault) => Outcome::Failed(fault.into()),
     }
 }
@@ -111,16 +90,20 @@ fn bearer(control: &Control, credential: &Credential<'_>) -> Outcome {
     if !credential.scheme.eq_ignore_ascii_case("bearer") {
         return Outcome::NotRequested;
     }
-    match control.identify(credential.value, Timestamp::now()) {
-        Ok(identity) => Outcome::Authenticated(Caller::Tenant(identity)),
+    by_token(control, credential.value)
+}
+
+fn by_token(control: &Control, token: &str) -> Outcome {
+    match control.identify(token, Timestamp::now()) {
+        Ok(authority) => Outcome::Authenticated(authority),
         Err(fault) => Outcome::Failed(fault.into()),
     }
 }
 
-fn user_and_password(encoded: &str) -> Option<(String, Secret)> {
-    let bytes = Zeroizing::new(BASE64.decode(encoded).ok()?);
-    let (user, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
-    Some((user.to_owned(), Secret::new(password.to_owned())))
+/// The request's id, as `frame` has set it.
+fn request_id(parts: &Parts) -> String {
+    let id = parts.headers.get(frame::REQUEST_ID).and_then(|id| id.to_str().ok());
+    id.unwrap_or_default().to_owned()
 }
 
 /// The caller's address; all callers share one where the listener does not tell.
@@ -152,16 +135,5 @@ mod tests {
         assert_eq!(read(&["bAsIc  YTpi "]), Some(("bAsIc".into(), "YTpi".into())));
         assert_eq!(read(&["Basic"]), Some(("Basic".into(), String::new())));
         assert!(matches!(credential(&["Basic YTpi", "Basic YTpi"]), Err(Refusal::Malformed(_))));
-    }
-
-    #[test]
-    fn passwords_may_have_colons_and_users_may_not() {
-        let read =
-            |text: &str| user_and_password(text).map(|(user, secret)| (user, secret.reveal().to_owned()));
-        assert_eq!(read("YTpiOmM="), Some(("a".into(), "b:c".into())));
-        assert_eq!(read("YTpiOmM"), Some(("a".into(), "b:c".into())), "without padding");
-        for bad in ["", "%%%", "YQ==", "//46YQ=="] {
-            assert_eq!(read(bad), None, "{bad:?}");
-        }
     }
 }

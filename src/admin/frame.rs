@@ -11,11 +11,12 @@ use tracing::Instrument;
 
 use super::problem::Refusal;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IN_TIME: Duration = Duration::from_secs(30);
 
-pub(super) async fn frame(request: Request, next: Next) -> Response {
+pub(super) async fn frame(mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
+    request.headers_mut().insert(REQUEST_ID, id.clone());
     let span = tracing::info_span!(
         "admin",
         id = id.to_str().unwrap_or_default(),

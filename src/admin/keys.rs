@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 
 use super::State;
 use super::body::Body;
-use super::caller::SuperAdmin;
+use super::caller::Caller;
 use super::etag::{ETag, IfMatch};
 use super::keyform::{Form, Shown};
 use super::listing::{Listing, ListingQuery, Results};
@@ -47,7 +47,7 @@ fn segment(id: &KeyId) -> String {
     )
 )]
 pub(super) async fn add(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Body(form): Body<Form>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -62,7 +62,7 @@ pub(super) async fn add(
     responses((status = 200, description = "A page of keys.", body = Results<Shown>))
 )]
 pub(super) async fn list(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Listing(search): Listing,
 ) -> Result<Json<Results<Shown>>, Refusal> {
@@ -78,7 +78,7 @@ pub(super) async fn list(
         headers(("ETag" = String, description = "Its version."))))
 )]
 pub(super) async fn read(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -99,7 +99,7 @@ pub(super) async fn read(
     )
 )]
 pub(super) async fn replace(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Path(id): Path<String>,
     IfMatch(seen): IfMatch,
@@ -107,7 +107,7 @@ pub(super) async fn replace(
 ) -> Result<impl IntoResponse, Refusal> {
     let id = named(&id)?;
     let change = form.replace(&id)?;
-    Ok(shown(state.wiring.control.replace_key(&authority, id, change, seen).await?))
+    Ok(shown(state.wiring.control.replace_key(&authority, id, change, seen, Timestamp::now()).await?))
 }
 
 /// Trusts a key no longer: its tokens are refused when this is answered.
@@ -120,11 +120,11 @@ pub(super) async fn replace(
     responses((status = 204, description = "It is gone."))
 )]
 pub(super) async fn remove(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Path(id): Path<String>,
     IfMatch(seen): IfMatch,
 ) -> Result<StatusCode, Refusal> {
-    state.wiring.control.remove_key(&authority, named(&id)?, seen).await?;
+    state.wiring.control.remove_key(&authority, named(&id)?, seen, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

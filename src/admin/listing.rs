@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Refusal;
-use crate::control::{Flaws, Search};
+use crate::control::{Flaws, Search, Sort};
 use crate::store::Order;
 
 const SIZE: usize = 10;
@@ -62,7 +62,8 @@ fn read(query: Vec<(String, String)>) -> Result<Search, Refusal> {
         seen.push(field);
     }
     flaws.settle()?;
-    Ok(Search { text, order, skip: (page - 1).saturating_mul(size), take: size })
+    let sort = Sort { field: None, order };
+    Ok(Search { text, filters: Vec::new(), sort, skip: (page - 1).saturating_mul(size), take: size })
 }
 
 fn number(text: &str, most: usize) -> Result<usize, String> {

@@ -5,8 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
-use crate::auth::Identity;
-use crate::model::Timestamp;
+use crate::control::Vouched;
 
 /// A caller.
 #[derive(Serialize, ToSchema)]
@@ -49,27 +48,23 @@ struct Profile {
     get, path = "/api/v1/me", tag = "me", security(("basic" = []), ("bearer" = [])),
     responses((status = 200, description = "The caller.", body = Me))
 )]
-pub(super) async fn read(caller: Caller) -> Json<Me> {
-    match caller {
-        Caller::SuperAdmin(authority) => {
-            let name = authority.who().to_owned();
-            Json(Me { id: name.clone(), super_admin: true, profile: Profile { username: name }, token: None })
-        }
-        Caller::Tenant(identity) => Json(Me::of(&identity)),
-    }
+pub(super) async fn read(Caller(authority): Caller) -> Json<Me> {
+    let id = match (authority.principal(), authority.vouched_for()) {
+        (Some(principal), _) => principal.id().to_string(),
+        (None, vouched) => vouched.map(|vouched| vouched.tenant.to_string()).unwrap_or_default(),
+    };
+    let profile = Profile { username: authority.who().to_owned() };
+    let token = authority.vouched_for().map(Token::of);
+    Json(Me { id, super_admin: authority.is_super_admin(), profile, token })
 }
 
-impl Me {
-    fn of(identity: &Identity) -> Self {
-        let name = identity.tenant.to_string();
-        let ends =
-            (identity.deadline != u64::MAX).then(|| Timestamp::from_seconds(identity.deadline).to_string());
-        let token = Token {
-            tenant: name.clone(),
-            key: identity.key.record.id.to_string(),
-            grants: identity.grants.into(),
-            expires_at: ends,
-        };
-        Me { id: name.clone(), super_admin: false, profile: Profile { username: name }, token: Some(token) }
+impl Token {
+    fn of(vouched: &Vouched) -> Self {
+        Token {
+            tenant: vouched.tenant.to_string(),
+            key: vouched.key.clone(),
+            grants: vouched.effective.everywhere.texts().collect(),
+            expires_at: vouched.expires.map(|at| at.to_string()),
+        }
     }
 }

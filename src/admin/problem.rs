@@ -74,7 +74,7 @@ impl Refusal {
                 Fault::Conflict(_) => StatusCode::CONFLICT,
                 Fault::Precondition(_) => StatusCode::PRECONDITION_FAILED,
                 Fault::Unauthenticated => StatusCode::UNAUTHORIZED,
-                Fault::Forbidden => StatusCode::FORBIDDEN,
+                Fault::Forbidden(_) => StatusCode::FORBIDDEN,
                 Fault::Busy => StatusCode::SERVICE_UNAVAILABLE,
                 Fault::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
                 Fault::Store(_) | Fault::Hash(_) | Fault::Broken => StatusCode::INTERNAL_SERVER_ERROR,

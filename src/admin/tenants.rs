@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 
 use super::State;
 use super::body::Body;
-use super::caller::SuperAdmin;
+use super::caller::Caller;
 use super::etag::{ETag, IfMatch};
 use super::listing::{Listing, ListingQuery, Results};
 use super::problem::Refusal;
@@ -34,7 +34,7 @@ fn shown(stored: Stored<Tenant>) -> (ETag, Json<Shown>) {
     )
 )]
 pub(super) async fn create(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Body(form): Body<Form>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -49,7 +49,7 @@ pub(super) async fn create(
     responses((status = 200, description = "A page of tenants.", body = Results<Shown>))
 )]
 pub(super) async fn list(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Listing(search): Listing,
 ) -> Result<Json<Results<Shown>>, Refusal> {
@@ -64,11 +64,11 @@ pub(super) async fn list(
     responses((status = 200, description = "A page of tenants.", body = Results<Shown>))
 )]
 pub(super) async fn search(
-    admin: SuperAdmin,
+    caller: Caller,
     state: State,
     listing: Listing,
 ) -> Result<Json<Results<Shown>>, Refusal> {
-    list(admin, state, listing).await
+    list(caller, state, listing).await
 }
 
 /// Shows a tenant.
@@ -78,7 +78,7 @@ pub(super) async fn search(
         headers(("ETag" = String, description = "Its version."))))
 )]
 pub(super) async fn read(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -96,7 +96,7 @@ pub(super) async fn read(
         headers(("ETag" = String, description = "Its new version."))))
 )]
 pub(super) async fn replace(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Path(id): Path<String>,
     IfMatch(seen): IfMatch,
@@ -120,7 +120,7 @@ pub(super) async fn replace(
         headers(("ETag" = String, description = "Its new version."))))
 )]
 pub(super) async fn change(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Path(id): Path<String>,
     IfMatch(seen): IfMatch,
@@ -143,7 +143,7 @@ pub(super) async fn change(
     responses((status = 204, description = "It is gone."))
 )]
 pub(super) async fn delete(
-    SuperAdmin(authority): SuperAdmin,
+    Caller(authority): Caller,
     state: State,
     Path(id): Path<String>,
     IfMatch(seen): IfMatch,

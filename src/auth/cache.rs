@@ -4,13 +4,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN};
+use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache as Bounded;
 
-use super::jwt::Identity;
+use super::identity::Identity;
 use crate::model::Timestamp;
-use crate::snapshot::Keys;
+use crate::snapshot::Snapshot;
 
 pub(super) type Digest = [u8; SHA256_OUTPUT_LEN];
 
@@ -20,6 +20,8 @@ const ENTRY_BYTES: u64 = 256;
 /// A bounded cache. Not shared: each thread verifies for itself.
 pub struct Cache {
     entries: Bounded<Digest, Entry, Weight>,
+    /// Passwords are among the credentials, and those can be guessed.
+    key: [u8; 32],
     pub hits: u64,
     pub misses: u64,
 }
@@ -41,10 +43,13 @@ impl Weighter<Digest, Entry> for Weight {
 }
 
 impl Cache {
-    /// For at most `entries` tokens, in about `entries` × 256 bytes.
-    pub fn new(entries: usize) -> Self {
+    /// For at most `entries` tokens, in about `entries` × 256 bytes. Fails only when the machine has
+    /// no randomness to give.
+    pub fn new(entries: usize) -> Result<Self, getrandom::Error> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)?;
         let bytes = entries as u64 * ENTRY_BYTES;
-        Cache { entries: Bounded::with_weighter(entries, bytes, Weight), hits: 0, misses: 0 }
+        Ok(Cache { entries: Bounded::with_weighter(entries, bytes, Weight), key, hits: 0, misses: 0 })
     }
 
     pub fn len(&self) -> usize {
@@ -56,9 +61,14 @@ impl Cache {
     }
 
     /// The identity behind a credential, if it still holds.
-    pub(super) fn get(&mut self, digest: &Digest, keys: &Keys, now: Timestamp) -> Option<Rc<Identity>> {
+    pub(super) fn get(
+        &mut self,
+        digest: &Digest,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Option<Rc<Identity>> {
         let found = self.entries.get(digest);
-        let live = found.is_some_and(|entry| entry.holds(keys, now));
+        let live = found.is_some_and(|entry| entry.holds(snapshot, now));
         if live {
             self.hits += 1;
             return found.map(|entry| entry.identity.clone());
@@ -70,34 +80,39 @@ impl Cache {
         None
     }
 
-    pub(super) fn insert(&mut self, digest: Digest, identity: Rc<Identity>, keys: &Keys) {
-        self.entries.insert(digest, Entry { identity, generation: Cell::new(keys.generation()) });
+    /// SHA-256 of this cache's own key, the tenant and the whole credential: the cache holds no
+    /// credential, its digests are worth nothing to who reads them, and two credentials never share
+    /// an entry, nor do two tenants of one credential.
+    pub(super) fn digest(&self, tenant: &str, credential: &[u8]) -> Digest {
+        let mut context = Context::new(&SHA256);
+        context.update(&self.key);
+        context.update(tenant.as_bytes());
+        // No tenant has this byte in its name.
+        context.update(b"/");
+        context.update(credential);
+        let mut bytes = [0; SHA256_OUTPUT_LEN];
+        bytes.copy_from_slice(context.finish().as_ref());
+        bytes
+    }
+
+    pub(super) fn insert(&mut self, digest: Digest, identity: Rc<Identity>, snapshot: &Snapshot) {
+        self.entries.insert(digest, Entry { identity, generation: Cell::new(snapshot.generation) });
     }
 }
 
 impl Entry {
-    /// After a change of keys, an entry holds when its own key is the very same object still.
-    fn holds(&self, keys: &Keys, now: Timestamp) -> bool {
-        if now.seconds() >= self.identity.deadline {
+    /// After any change, an entry holds when all that it stands upon is the very same still.
+    fn holds(&self, snapshot: &Snapshot, now: Timestamp) -> bool {
+        if now.seconds() >= self.identity.deadline() {
             return false;
         }
-        if self.generation.get() == keys.generation() {
+        if self.generation.get() == snapshot.generation {
             return true;
         }
-        let key = &self.identity.key;
-        let same = keys.get(key.record.id.as_str()).is_some_and(|now| std::sync::Arc::ptr_eq(now, key));
+        let same = self.identity.holds(snapshot);
         if same {
-            self.generation.set(keys.generation());
+            self.generation.set(snapshot.generation);
         }
         same
     }
-}
-
-/// SHA-256 of the whole credential: the cache holds no token, and two credentials never share an
-/// entry.
-pub(super) fn digest(credential: &[u8]) -> Digest {
-    let digest = aws_lc_rs::digest::digest(&SHA256, credential);
-    let mut bytes = [0; SHA256_OUTPUT_LEN];
-    bytes.copy_from_slice(digest.as_ref());
-    bytes
 }

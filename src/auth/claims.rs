@@ -30,6 +30,14 @@ pub struct Claims<'a> {
     pub aud: Option<Vec<Cow<'a, str>>>,
     /// The text of the claim that names the tenant.
     pub tenant: Option<Cow<'a, str>>,
+    /// What the claim of scopes lists.
+    pub scopes: Option<Vec<Cow<'a, str>>>,
+}
+
+/// The claims whose names the key chooses.
+pub struct Names<'k> {
+    pub tenant: &'k str,
+    pub scopes: Option<&'k str>,
 }
 
 /// A `NumericDate`: seconds since the epoch, fractions allowed (RFC 7519 §2).
@@ -56,12 +64,22 @@ pub fn header(json: &[u8]) -> Option<Header<'_>> {
     Some(header)
 }
 
-/// Reads a payload whose tenant stands in `tenant_claim`; none when a claim has the wrong type.
-pub fn claims<'a>(json: &'a [u8], tenant_claim: &str) -> Option<Claims<'a>> {
+/// Reads a payload; none when a claim has the wrong type. Scopes are a list, or one text with spaces
+/// between (RFC 8693 §4.2).
+pub fn claims<'a>(json: &'a [u8], names: &Names<'_>) -> Option<Claims<'a>> {
     let mut claims = Claims::default();
     members(json, |name, value| {
-        if name == tenant_claim {
+        if name == names.tenant {
             claims.tenant = Some(text(value.clone())?);
+        }
+        if Some(name) == names.scopes {
+            claims.scopes = Some(match value.clone() {
+                Value::Text(one) => {
+                    one.split_ascii_whitespace().map(|scope| scope.to_owned().into()).collect()
+                }
+                Value::Texts(many) => many,
+                Value::Date(_) | Value::Other => return None,
+            });
         }
         match name {
             "exp" => claims.exp = Some(date(value)?),

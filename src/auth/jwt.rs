@@ -6,20 +6,11 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::claims::{self, Claims};
+use super::claims::{self, Claims, Names};
+use super::identity::{Basis, Identity};
 use super::token::{Failure, MAX_TOKEN};
-use crate::model::{Grants, TenantId, Timestamp};
-use crate::snapshot::{Key, Keys};
-
-/// A caller who is known: speaks for one tenant.
-pub struct Identity {
-    /// The key that vouches for the caller.
-    pub key: Arc<Key>,
-    pub tenant: TenantId,
-    pub grants: Grants,
-    /// The first second (Unix) at which this no longer holds.
-    pub deadline: u64,
-}
+use crate::model::{Rights, RoleId, TenantId, Timestamp};
+use crate::snapshot::{Effective, Key, Snapshot, Tenant};
 
 /// The three parts of a token, still encoded.
 struct Parts<'a> {
@@ -32,7 +23,13 @@ struct Parts<'a> {
 
 /// Checks a token against the trusted keys. With a `tenant`, a token for another one is refused
 /// before its signature costs anything.
-pub fn verify(keys: &Keys, token: &str, tenant: Option<&str>, now: Timestamp) -> Result<Identity, Failure> {
+pub fn verify(
+    snapshot: &Snapshot,
+    token: &str,
+    tenant: Option<&str>,
+    now: Timestamp,
+) -> Result<Identity, Failure> {
+    let keys = &snapshot.keys;
     let parts = split(token)?;
     let header = decode(parts.header)?;
     let header = claims::header(&header).ok_or(Failure::Malformed)?;
@@ -40,14 +37,14 @@ pub fn verify(keys: &Keys, token: &str, tenant: Option<&str>, now: Timestamp) ->
         return Err(Failure::Extension);
     }
     let key = match &header.kid {
-        Some(kid) => keys.get(kid).ok_or(Failure::UnknownKey)?,
+        Some(kid) => keys.find(tenant, kid).ok_or(Failure::UnknownKey)?,
         None => keys.fallback().ok_or(Failure::NoKeyId)?,
     };
     if header.alg.as_deref() != Some(key.record.algorithm.as_str()) {
         return Err(Failure::Algorithm);
     }
     let payload = decode(parts.payload)?;
-    let claims = claims::claims(&payload, &key.record.claim.name).ok_or(Failure::Malformed)?;
+    let claims = claims::claims(&payload, &names(key)).ok_or(Failure::Malformed)?;
     let deadline = in_time(key, &claims, now)?;
     addressed(key, &claims)?;
     let named = tenant_of(key, &claims)?;
@@ -58,7 +55,42 @@ pub fn verify(keys: &Keys, token: &str, tenant: Option<&str>, now: Timestamp) ->
     if !key.verifies(parts.message.as_bytes(), &decode(parts.signature)?) {
         return Err(Failure::Signature);
     }
-    Ok(Identity { key: key.clone(), tenant: speaks_for, grants: key.record.grants, deadline })
+    let (rights, home) = rights(snapshot, key, &claims, &speaks_for)?;
+    Ok(Identity {
+        tenant: speaks_for,
+        effective: Effective::everywhere(rights),
+        credential: key.record.id.as_str().into(),
+        basis: Basis::Key { key: key.clone(), tenant: home },
+        fixed_deadline: deadline,
+    })
+}
+
+fn names(key: &Key) -> Names<'_> {
+    Names { tenant: &key.record.claim.name, scopes: key.record.scopes_claim.as_deref() }
+}
+
+/// What a token may do: what its key gives, narrowed to the token's own scopes where the key has
+/// them asked for. Scopes that are no permissions here are other systems' and count for nothing.
+/// Besides, the tenant whose own role that was.
+fn rights(
+    snapshot: &Snapshot,
+    key: &Key,
+    claims: &Claims<'_>,
+    tenant: &TenantId,
+) -> Result<(Rights, Option<Arc<Tenant>>), Failure> {
+    let (rights, home) = match key.record.role {
+        None => (Rights::on_data(key.record.grants), None),
+        Some(RoleId::Managed(role)) => (role.rights(), None),
+        Some(role @ RoleId::Custom(_)) => {
+            let tenant = snapshot.tenants.get(tenant.as_str()).ok_or(Failure::OtherTenant)?;
+            (tenant.access.role(role), Some(tenant.clone()))
+        }
+    };
+    if key.record.scopes_claim.is_none() {
+        return Ok((rights, home));
+    }
+    let scopes = claims.scopes.iter().flatten().filter_map(|scope| Rights::parse([scope.as_ref()]).ok());
+    Ok((rights.intersection(scopes.fold(Rights::NONE, Rights::union)), home))
 }
 
 fn split(token: &str) -> Result<Parts<'_>, Failure> {
@@ -111,5 +143,6 @@ fn addressed(key: &Key, claims: &Claims<'_>) -> Result<(), Failure> {
 fn tenant_of<'c>(key: &Key, claims: &'c Claims<'_>) -> Result<&'c str, Failure> {
     let claim = claims.tenant.as_deref().ok_or(Failure::NoTenant)?;
     let tenant = claim.strip_prefix(key.record.claim.prefix.as_str()).ok_or(Failure::NoTenant)?;
-    if key.record.tenants.covers(tenant) { Ok(tenant) } else { Err(Failure::KeyScope) }
+    let owned = key.record.owner.as_ref().is_none_or(|owner| owner.as_str() == tenant);
+    if owned && key.record.tenants.covers(tenant) { Ok(tenant) } else { Err(Failure::KeyScope) }
 }

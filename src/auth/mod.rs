@@ -1,8 +1,10 @@
 //! Who is it, and may they? Pure over a snapshot and a time: no I/O, no clock, no HTTP beyond the
 //! header that carries the credential.
 
+mod account;
 mod cache;
 mod claims;
+mod identity;
 mod jwt;
 pub mod password;
 mod permit;
@@ -10,15 +12,33 @@ mod permit;
 mod tests;
 mod token;
 
+pub use account::{Bearer, bearer};
 pub use cache::Cache;
-pub use jwt::{Identity, verify};
+pub use identity::{Basis, Identity};
+pub use jwt::verify;
 pub use permit::{Denied, Permit, permit};
-pub use token::{Failure, OUTCOMES, credential};
+pub use token::{Failure, OUTCOMES, credential, is_token, user_and_password};
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::model::Timestamp;
-use crate::snapshot::Keys;
+use crate::model::{Secret, Ticket, TicketKind, Timestamp};
+use crate::snapshot::{Account, Snapshot};
+use token::Shown;
+
+/// What a credential says, as far as that can be told at once.
+pub enum Reading {
+    Known(Rc<Identity>),
+    /// A password that has to be checked first; see [`admit`].
+    Password(Unchecked),
+}
+
+/// A user name and a password that nobody has checked.
+pub struct Unchecked {
+    pub user: String,
+    pub password: Secret,
+    digest: cache::Digest,
+}
 
 /// Finds out who sends `credential` (the value of `Authorization`) to `tenant`: from the cache at
 /// the cost of one hash, else from the token itself.
@@ -26,21 +46,42 @@ use crate::snapshot::Keys;
 /// What comes back speaks for `tenant` and for nobody else. Every fault of a token is a
 /// [`Failure`]; callers must not tell them apart in what they answer.
 pub fn authenticate(
-    keys: &Keys,
+    snapshot: &Snapshot,
     cache: &mut Cache,
     credential: &[u8],
     tenant: &str,
     now: Timestamp,
-) -> Result<Rc<Identity>, Failure> {
+) -> Result<Reading, Failure> {
     if credential.len() > token::MAX_CREDENTIAL {
         return Err(Failure::TooLong);
     }
-    let digest = cache::digest(credential);
-    if let Some(identity) = cache.get(&digest, keys, now) {
-        return if identity.tenant.as_str() == tenant { Ok(identity) } else { Err(Failure::OtherTenant) };
+    let digest = cache.digest(tenant, credential);
+    if let Some(identity) = cache.get(&digest, snapshot, now) {
+        return Ok(Reading::Known(identity));
     }
-    let token = token::token(credential)?;
-    let identity = Rc::new(verify(keys, &token, Some(tenant), now)?);
-    cache.insert(digest, identity.clone(), keys);
+    let identity = match token::shown(credential)? {
+        Shown::Password(user, password) => {
+            return Ok(Reading::Password(Unchecked { user, password, digest }));
+        }
+        Shown::Token(text) if Ticket::claimed(TicketKind::ApiToken, &text) => {
+            bearer(snapshot, &text, now)?.identity(snapshot, tenant)?
+        }
+        Shown::Token(text) => verify(snapshot, &text, Some(tenant), now)?,
+    };
+    let identity = Rc::new(identity);
+    cache.insert(digest, identity.clone(), snapshot);
+    Ok(Reading::Known(identity))
+}
+
+/// The identity of a user whose password was found right.
+pub fn admit(
+    snapshot: &Snapshot,
+    cache: &mut Cache,
+    checked: &Unchecked,
+    account: Arc<Account>,
+    tenant: &str,
+) -> Result<Rc<Identity>, Failure> {
+    let identity = Rc::new(account::by_password(snapshot, account, tenant)?);
+    cache.insert(checked.digest, identity.clone(), snapshot);
     Ok(identity)
 }

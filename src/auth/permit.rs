@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Identity;
-use crate::model::Permission;
+use crate::model::{Permission, TenantState};
 use crate::snapshot::{Service, Snapshot, Tenant};
 
 /// The right to send one request to one service as one tenant.
@@ -27,6 +27,8 @@ pub struct Permit<'s> {
 pub enum Denied {
     /// The tenant that the caller speaks for does not exist.
     UnknownTenant,
+    /// The tenant is suspended.
+    Suspended,
     /// The caller lacks this permission.
     Lacks(Permission),
 }
@@ -40,8 +42,11 @@ pub fn permit<'s>(
     permission: Permission,
 ) -> Result<Permit<'s>, Denied> {
     let tenant = snapshot.tenants.get(identity.tenant.as_str()).ok_or(Denied::UnknownTenant)?;
-    if !identity.grants.allows(permission) {
+    if !identity.effective.at(&service.name).allows(permission) {
         return Err(Denied::Lacks(permission));
+    }
+    if tenant.state == TenantState::Suspended {
+        return Err(Denied::Suspended);
     }
     Ok(Permit { tenant, service, identity })
 }

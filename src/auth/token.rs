@@ -6,6 +6,9 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderValue, header};
+use zeroize::Zeroizing;
+
+use crate::model::{Secret, Ticket, TicketKind};
 
 /// Longest token: above what identity providers send with long lists of groups.
 pub(super) const MAX_TOKEN: usize = 16 * 1024;
@@ -26,7 +29,7 @@ pub enum Failure {
     Missing,
     /// Two credentials, so nobody can say which one counts.
     Ambiguous,
-    /// Neither `Bearer TOKEN` nor `Basic` with a token as password.
+    /// Neither `Bearer TOKEN` nor `Basic` with a user and a password.
     Scheme,
     TooLong,
     /// Not three parts of base64url with JSON objects in the first two.
@@ -51,6 +54,16 @@ pub enum Failure {
     KeyScope,
     OtherTenant,
     Signature,
+    /// An API token that does not exist, or is not the one that does.
+    UnknownToken,
+    /// An account that is switched off.
+    Disabled,
+    /// No such user, or not their password.
+    Password,
+    /// Too many failures: of this address, or of this user from here.
+    Locked,
+    /// More passwords wait to be checked than there is room for.
+    Busy,
 }
 
 /// The labels of authentication outcomes: a success, then [`Failure`] in its order.
@@ -74,6 +87,11 @@ pub const OUTCOMES: &[&str] = &[
     "key_scope",
     "other_tenant",
     "signature",
+    "unknown_token",
+    "disabled",
+    "password",
+    "locked",
+    "busy",
 ];
 
 impl Failure {
@@ -100,30 +118,53 @@ pub fn credential(headers: &HeaderMap) -> Result<&HeaderValue, Failure> {
     }
 }
 
-/// The token in a credential: `Bearer TOKEN` (RFC 6750 §2.1), or the password of `Basic`
-/// (RFC 7617), whatever the user name.
-pub(super) fn token(credential: &[u8]) -> Result<Cow<'_, str>, Failure> {
+/// What a credential turns out to be.
+pub(super) enum Shown<'c> {
+    /// `Bearer TOKEN` (RFC 6750 §2.1), or a token as the password of `Basic` (RFC 7617), whatever
+    /// the user name.
+    Token(Cow<'c, str>),
+    /// `Basic` with a user's own password.
+    Password(String, Secret),
+}
+
+/// Reads a credential.
+pub(super) fn shown(credential: &[u8]) -> Result<Shown<'_>, Failure> {
     let text = std::str::from_utf8(credential).map_err(|_| Failure::Scheme)?;
     let (scheme, rest) = text.split_once(' ').ok_or(Failure::Scheme)?;
     let rest = rest.trim_matches(' ');
-    let token = if scheme.eq_ignore_ascii_case("bearer") {
-        Cow::Borrowed(rest)
+    if scheme.eq_ignore_ascii_case("bearer") {
+        bounded(rest.len()).map(|()| Shown::Token(Cow::Borrowed(rest)))
     } else if scheme.eq_ignore_ascii_case("basic") {
-        Cow::Owned(password(rest).ok_or(Failure::Scheme)?)
+        let (user, password) = user_and_password(rest).ok_or(Failure::Scheme)?;
+        bounded(password.reveal().len())?;
+        Ok(match is_token(password.reveal()) {
+            true => Shown::Token(Cow::Owned(password.reveal().to_owned())),
+            false => Shown::Password(user, password),
+        })
     } else {
-        return Err(Failure::Scheme);
-    };
-    match token.len() {
+        Err(Failure::Scheme)
+    }
+}
+
+fn bounded(len: usize) -> Result<(), Failure> {
+    match len {
         0 => Err(Failure::Scheme),
-        1..=MAX_TOKEN => Ok(token),
+        1..=MAX_TOKEN => Ok(()),
         _ => Err(Failure::TooLong),
     }
 }
 
-fn password(encoded: &str) -> Option<String> {
-    let mut text = String::from_utf8(BASIC.decode(encoded).ok()?).ok()?;
-    let colon = text.find(':')?;
-    Some(text.split_off(colon + 1))
+/// Whether a password is a token: one of ours, or a JSON object in base64url before two dots.
+pub fn is_token(password: &str) -> bool {
+    Ticket::claimed(TicketKind::ApiToken, password)
+        || (password.starts_with("eyJ") && password.bytes().filter(|byte| *byte == b'.').count() == 2)
+}
+
+/// The value of `Basic` (RFC 7617 §2), with or without padding.
+pub fn user_and_password(encoded: &str) -> Option<(String, Secret)> {
+    let bytes = Zeroizing::new(BASIC.decode(encoded).ok()?);
+    let (user, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
+    Some((user.to_owned(), Secret::new(password.to_owned())))
 }
 
 #[cfg(test)]
@@ -147,10 +188,16 @@ mod tests {
     #[test]
     fn tokens_come_as_bearer_or_as_a_password() {
         let basic = |text: &str| format!("basic {}", BASIC.encode(text));
+        let token = |credential: &[u8]| match shown(credential) {
+            Ok(Shown::Token(token)) => Ok(token.into_owned()),
+            Ok(Shown::Password(user, password)) => Ok(format!("{user} has {}", password.reveal())),
+            Err(failure) => Err(failure),
+        };
         assert_eq!(token(b"Bearer abc").as_deref(), Ok("abc"));
         assert_eq!(token(b"bearer  abc").as_deref(), Ok("abc"));
-        assert_eq!(token(basic("user:abc").as_bytes()).as_deref(), Ok("abc"));
-        assert_eq!(token(basic(":a:b").as_bytes()).as_deref(), Ok("a:b"));
+        assert_eq!(token(basic("user:tnt_abc").as_bytes()).as_deref(), Ok("tnt_abc"));
+        assert_eq!(token(basic("acme:eyJh.eyJz.c2ln").as_bytes()).as_deref(), Ok("eyJh.eyJz.c2ln"));
+        assert_eq!(token(basic("ann:a:b").as_bytes()).as_deref(), Ok("ann has a:b"));
         for bad in
             ["Bearer", "Bearer ", "abc", "Digest abc", "Basic !", "Basic YWJj", "xyzBearer abc", "\u{fffd} a"]
         {
@@ -163,13 +210,14 @@ mod tests {
     fn every_failure_has_its_own_label() {
         assert_eq!(Failure::Missing.reason(), "missing");
         assert_eq!(Failure::Signature.reason(), "signature");
-        assert_eq!(Failure::Signature.outcome(), OUTCOMES.len() - 1);
+        assert_eq!(Failure::Busy.reason(), "busy");
+        assert_eq!(Failure::Busy.outcome(), OUTCOMES.len() - 1);
     }
 
     proptest! {
         #[test]
         fn any_credential_is_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let _ = token(&bytes);
+            let _ = shown(&bytes);
         }
     }
 }

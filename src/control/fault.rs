@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::auth::password::HashError;
+use crate::model::{Power, TenantId};
 use crate::store::{RecordId, StoreError};
 
 /// Why a use case was refused, or failed.
@@ -23,8 +24,8 @@ pub enum Fault {
     #[error("the user name or the password is wrong, or there is none")]
     Unauthenticated,
     /// Known, and not for this.
-    #[error("only a super admin may do this; a tenant's token may ask who it is (GET /api/v1/me)")]
-    Forbidden,
+    #[error("{0}")]
+    Forbidden(Lack),
     /// Too much is going on; the same may work in a second.
     #[error("too many requests at once: try again in a second")]
     Busy,
@@ -40,7 +41,27 @@ pub enum Fault {
     Broken,
 }
 
+/// What somebody lacks who may not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lack {
+    #[error("only a super admin may do this")]
+    SuperAdmin,
+    #[error("this needs {0} in tenant \"{1}\"")]
+    Power(Power, TenantId),
+    /// Nobody gives away what they do not have.
+    #[error("this would give rights that you do not have yourself")]
+    Grant,
+    /// Only the account itself, and not every one.
+    #[error("this is only for a signed-in user's own account, unless it is restricted")]
+    Own,
+}
+
 impl Fault {
+    /// What they are told who have no access to a tenant, whether or not it exists.
+    pub fn no_tenant(tenant: &TenantId) -> Self {
+        Fault::NotFound(RecordId::Tenant(tenant.clone()))
+    }
+
     pub fn invalid(field: impl Into<String>, message: impl fmt::Display) -> Self {
         Fault::Invalid(Flaws(vec![Flaw { field: field.into(), message: message.to_string() }]))
     }

@@ -1,13 +1,14 @@
 //! Trusted keys: added, shown, put under other conditions, removed. Holds the rules that span
 //! records: the tenants that a key names exist, and at most one key is the fallback.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{Authority, Control, Deed, Fault, Flaws, Leeway, Plan, Prose, Search, Seen, contains, misfiled};
+use super::{Authority, Control, Fault, Flaws, Leeway, Listed, Plan, Prose, Search, Seen, find};
 use crate::model::{
     Algorithm, Grants, KeyError, KeyId, PublicKey, TenantClaim, TenantId, TenantScope, Timestamp, TrustedKey,
 };
-use crate::store::{Change, Cut, Expect, Kind, Order, Page, Record, RecordId, Store, Stored};
+use crate::store::{Change, Expect, Page, Record, RecordId, Recorded, Store, Stored, within};
 
 /// A key to be trusted.
 #[derive(Clone, Debug)]
@@ -56,6 +57,7 @@ impl NewKey {
         } = self.conditions.clone();
         TrustedKey {
             id: self.id.clone(),
+            owner: None,
             algorithm: self.algorithm,
             public: self.public.clone(),
             tenants,
@@ -66,8 +68,22 @@ impl NewKey {
             leeway: leeway.seconds(),
             fallback,
             grants,
+            role: None,
+            scopes_claim: None,
             description: description.into(),
             created_at: now,
+        }
+    }
+}
+
+impl Listed for TrustedKey {
+    const FIELDS: &'static [&'static str] = &["id", "description"];
+
+    fn field(&self, name: &str) -> Cow<'_, str> {
+        match name {
+            "id" => self.id.as_str().into(),
+            "description" => self.description.as_str().into(),
+            _ => Cow::default(),
         }
     }
 }
@@ -84,9 +100,9 @@ impl Control {
             let error = KeyError::Algorithm { algorithm: new.algorithm, kind: new.public.kind() };
             return Err(Fault::invalid("algorithm", error));
         }
-        let deed = Deed::new(authority, "key added", RecordId::Key(new.id.clone()));
-        self.write(deed, move |store| {
-            let id = RecordId::Key(new.id.clone());
+        authority.require_super_admin()?;
+        self.write(authority, now, move |store| {
+            let id = RecordId::Key(None, new.id.clone());
             if store.get(&id)?.is_some() {
                 return Err(Fault::Conflict("key already in key set".to_owned()));
             }
@@ -95,19 +111,14 @@ impl Control {
         .await
     }
 
-    pub async fn key(&self, _authority: &Authority, id: KeyId) -> Result<Stored<TrustedKey>, Fault> {
-        self.read(move |store| find(store, &id)).await
+    pub async fn key(&self, authority: &Authority, id: KeyId) -> Result<Stored<TrustedKey>, Fault> {
+        authority.require_super_admin()?;
+        self.read(move |store| find(store, &RecordId::Key(None, id))).await
     }
 
-    /// The keys whose id or description contains the search's text.
-    pub async fn keys(&self, _authority: &Authority, search: Search) -> Result<Page<TrustedKey>, Fault> {
-        let shows = |record: &Record, text: &str| match record {
-            Record::Key(key) => contains(key.id.as_str(), text) || contains(&key.description, text),
-            Record::Tenant(_) | Record::Org(_) | Record::Admin(_) => false,
-        };
-        let page = self.search(Kind::Key, search, shows).await?;
-        let items = page.items.into_iter().map(key_of).collect::<Result<_, _>>()?;
-        Ok(Page { items, total: page.total })
+    pub async fn keys(&self, authority: &Authority, search: Search) -> Result<Page<TrustedKey>, Fault> {
+        authority.require_super_admin()?;
+        self.search(Some(within(None)), search, |_: &TrustedKey| true).await
     }
 
     /// Puts a key under other conditions.
@@ -117,11 +128,12 @@ impl Control {
         id: KeyId,
         change: KeyChange,
         seen: Seen,
+        now: Timestamp,
     ) -> Result<Stored<TrustedKey>, Fault> {
-        let deed = Deed::new(authority, "key changed", RecordId::Key(id.clone()));
-        self.write(deed, move |store| {
-            let Stored { version, value: key } = find(store, &id)?;
-            let record = RecordId::Key(id.clone());
+        authority.require_super_admin()?;
+        self.write(authority, now, move |store| {
+            let record = RecordId::Key(None, id.clone());
+            let Stored { version, value: key } = find::<TrustedKey>(store, &record)?;
             seen.check(&record, version)?;
             change.same(&key)?;
             let next = NewKey {
@@ -136,11 +148,17 @@ impl Control {
     }
 
     /// Trusts a key no longer: its tokens are refused when this returns.
-    pub async fn remove_key(&self, authority: &Authority, id: KeyId, seen: Seen) -> Result<(), Fault> {
-        let deed = Deed::new(authority, "key removed", RecordId::Key(id.clone()));
-        self.write(deed, move |store| {
-            let version = find(store, &id)?.version;
-            let record = RecordId::Key(id.clone());
+    pub async fn remove_key(
+        &self,
+        authority: &Authority,
+        id: KeyId,
+        seen: Seen,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        authority.require_super_admin()?;
+        self.write(authority, now, move |store| {
+            let record = RecordId::Key(None, id.clone());
+            let version = find::<TrustedKey>(store, &record)?.version;
             seen.check(&record, version)?;
             Ok(Plan {
                 expect: vec![(record.clone(), Expect::Version(version))],
@@ -170,11 +188,11 @@ impl KeyChange {
 
 /// Takes a deleted tenant out of the lists of all keys.
 pub(super) fn forget_tenant(store: &Store, tenant: &TenantId, plan: &mut Plan<()>) -> Result<(), Fault> {
-    for Stored { version, value: mut key } in all(store)? {
+    for Stored { version, value: mut key } in instance_keys(store)? {
         if let TenantScope::Only(tenants) = &mut key.tenants
             && tenants.remove(tenant)
         {
-            plan.expect.push((RecordId::Key(key.id.clone()), Expect::Version(version)));
+            plan.expect.push((key.record_id(), Expect::Version(version)));
             plan.changes.push(Change::Put(Record::Key(key)));
         }
     }
@@ -189,9 +207,9 @@ fn put(store: &Store, key: TrustedKey, this: (RecordId, Expect)) -> Result<Plan<
     }
     if key.fallback
         && let Some(other) =
-            all(store)?.into_iter().find(|other| other.value.fallback && other.value.id != key.id)
+            instance_keys(store)?.into_iter().find(|other| other.value.fallback && other.value.id != key.id)
     {
-        let other = RecordId::Key(other.value.id);
+        let other = other.value.record_id();
         return Err(Fault::Conflict(format!("{other} is the fallback already: there is at most one")));
     }
     Ok(Plan { expect, changes: vec![Change::Put(Record::Key(key.clone()))], value: key })
@@ -212,23 +230,6 @@ fn existing(store: &Store, tenants: &BTreeSet<TenantId>) -> Result<Vec<(RecordId
     Ok(expect)
 }
 
-fn all(store: &Store) -> Result<Vec<Stored<TrustedKey>>, Fault> {
-    let cut = Cut { kind: Kind::Key, order: Order::Ascending, skip: 0, take: usize::MAX, wanted: None };
-    store.page(&cut)?.items.into_iter().map(key_of).collect()
-}
-
-fn find(store: &Store, id: &KeyId) -> Result<Stored<TrustedKey>, Fault> {
-    let id = RecordId::Key(id.clone());
-    match store.get(&id)? {
-        Some(stored) => key_of(stored),
-        None => Err(Fault::NotFound(id)),
-    }
-}
-
-fn key_of(stored: Stored<Record>) -> Result<Stored<TrustedKey>, Fault> {
-    let id = stored.value.id();
-    match stored.value {
-        Record::Key(value) => Ok(Stored { version: stored.version, value }),
-        Record::Tenant(_) | Record::Org(_) | Record::Admin(_) => Err(misfiled(&id)),
-    }
+fn instance_keys(store: &Store) -> Result<Vec<Stored<TrustedKey>>, Fault> {
+    Ok(store.all(Some(&within(None)))?)
 }

@@ -10,10 +10,11 @@ use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
 use super::throttle::Throttle;
-use super::{Control, Fault, blocking};
-use crate::auth::{Identity, password, verify};
-use crate::model::{Admin, Secret, Timestamp};
-use crate::store::{Record, RecordId, Revision, Store, Stored};
+use super::{Authority, Control, Fault, Via, blocking};
+use crate::auth::{bearer, password, verify};
+use crate::model::{Secret, Ticket, TicketKind, Timestamp};
+use crate::snapshot::Account;
+use crate::store::Revision;
 
 /// Passwords checked at once: each takes a core and 19 MiB.
 const AT_ONCE: usize = 2;
@@ -22,29 +23,11 @@ const WAITING: usize = 64;
 /// Successful checks that are remembered.
 const REMEMBERED: usize = 1024;
 
-/// The right to manage tenants and keys: that of a super admin. Only authentication makes one.
-///
-/// ```compile_fail
-/// let forged = tenantry::control::Authority { who: "me".to_owned() };
-/// ```
-#[derive(Debug)]
-pub struct Authority {
-    who: String,
-}
-
-impl Authority {
-    /// The name under which the caller logged in.
-    pub fn who(&self) -> &str {
-        &self.who
-    }
-}
-
 /// The keyed hash of a name and its password. The key is drawn per process, so that what is
 /// remembered is worth nothing elsewhere.
 type Digest = [u8; 32];
 
 pub(super) struct Login {
-    store: Arc<Store>,
     key: hmac::Key,
     waiting: Semaphore,
     checking: Arc<Semaphore>,
@@ -63,15 +46,15 @@ struct Outcomes {
 struct Attempt {
     password: Secret,
     digest: Digest,
-    admin: Option<Stored<Admin>>,
+    admin: Option<Arc<Account>>,
     address: IpAddr,
     at: Instant,
 }
 
 impl Control {
-    /// Authenticates a super admin who calls from `address`. Right credentials cost one Argon2
-    /// check, then a hash as long as they are remembered. Wrong ones cost the check whether or not
-    /// there is such a user, and soon [`Fault::TooMany`].
+    /// Authenticates a user who calls from `address`. Right credentials cost one Argon2 check, then a
+    /// hash as long as they are remembered. Wrong ones cost the check whether or not there is such a
+    /// user, and soon [`Fault::TooMany`].
     pub async fn authenticate(
         &self,
         user: &str,
@@ -79,27 +62,33 @@ impl Control {
         address: IpAddr,
         now: Instant,
     ) -> Result<Authority, Fault> {
-        self.login.authenticate(user, password, address, now).await
+        let account = self.published.load().users.get(user.to_lowercase().as_str()).cloned();
+        let account = account.filter(|account| !account.disabled);
+        let account = self.login.authenticate(user, password, account, address, now).await?;
+        Ok(Authority::user(account, Via::Password))
     }
 
-    /// Finds out whom a token of the data plane speaks for, as the data plane would. The tenant has
-    /// to exist.
-    pub fn identify(&self, token: &str, now: Timestamp) -> Result<Identity, Fault> {
+    /// Recognises the bearer of a token: an API token, or one of the data plane's, as the data plane
+    /// would. The tenant for which it speaks has to exist.
+    pub fn identify(&self, text: &str, now: Timestamp) -> Result<Authority, Fault> {
         let snapshot = self.published.load();
-        let identity = verify(&snapshot.keys, token, None, now).map_err(|_| Fault::Unauthenticated)?;
+        if Ticket::claimed(TicketKind::ApiToken, text) {
+            let bearer = bearer(&snapshot, text, now).map_err(|_| Fault::Unauthenticated)?;
+            return Ok(Authority::bearer(bearer));
+        }
+        let identity = verify(&snapshot, text, None, now).map_err(|_| Fault::Unauthenticated)?;
         match snapshot.tenants.get(identity.tenant.as_str()) {
-            Some(_) => Ok(identity),
+            Some(_) => Ok(Authority::vouched(&identity)),
             None => Err(Fault::Unauthenticated),
         }
     }
 }
 
 impl Login {
-    pub(super) fn new(store: Arc<Store>) -> Self {
+    pub(super) fn new() -> Self {
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("the operating system gives randomness, or nothing here is safe");
         Login {
-            store,
             key: hmac::Key::new(hmac::HMAC_SHA256, &key),
             waiting: Semaphore::new(AT_ONCE + WAITING),
             checking: Arc::new(Semaphore::new(AT_ONCE)),
@@ -111,10 +100,10 @@ impl Login {
         &self,
         user: &str,
         password: Secret,
+        admin: Option<Arc<Account>>,
         address: IpAddr,
         at: Instant,
-    ) -> Result<Authority, Fault> {
-        let admin = self.admin(user).await?;
+    ) -> Result<Arc<Account>, Fault> {
         let digest = self.digest(user, &password);
         let attempt = Attempt { password, digest, admin, address, at };
         if let Some(verdict) = self.outcomes.known(&attempt) {
@@ -135,17 +124,6 @@ impl Login {
         .await
     }
 
-    async fn admin(&self, user: &str) -> Result<Option<Stored<Admin>>, Fault> {
-        let (store, id) = (self.store.clone(), RecordId::Admin(user.to_owned()));
-        blocking(move || {
-            Ok(store.get(&id)?.and_then(|stored| match stored.value {
-                Record::Admin(value) => Some(Stored { version: stored.version, value }),
-                Record::Tenant(_) | Record::Org(_) | Record::Key(_) => None,
-            }))
-        })
-        .await
-    }
-
     fn digest(&self, user: &str, password: &Secret) -> Digest {
         let mut context = hmac::Context::with_key(&self.key);
         // The length keeps "ab" + "c" from being "a" + "bc".
@@ -161,23 +139,23 @@ impl Login {
 
 impl Outcomes {
     /// The verdict that needs no check.
-    fn known(&self, attempt: &Attempt) -> Option<Result<Authority, Fault>> {
+    fn known(&self, attempt: &Attempt) -> Option<Result<Arc<Account>, Fault>> {
         if let Some(admin) = &attempt.admin
             && self.right.get(&attempt.digest) == Some(admin.version)
         {
-            return Some(Ok(Authority { who: admin.value.name.clone() }));
+            return Some(Ok(admin.clone()));
         }
         self.wrong.wait(attempt.address, attempt.at).map(|retry_after| Err(Fault::TooMany { retry_after }))
     }
 
     /// Checks the password, of nobody when there is no such user; blocks.
-    fn check(&self, attempt: Attempt) -> Result<Authority, Fault> {
+    fn check(&self, attempt: Attempt) -> Result<Arc<Account>, Fault> {
         let Attempt { password, digest, admin, address, at } = attempt;
-        let hash = admin.as_ref().map_or(password::DECOY, |admin| &admin.value.password_hash);
+        let hash = admin.as_ref().and_then(|admin| admin.password_hash.as_deref()).unwrap_or(password::DECOY);
         match (password::verify(&password, hash), admin) {
-            (true, Some(Stored { version, value })) => {
-                self.right.insert(digest, version);
-                Ok(Authority { who: value.name })
+            (true, Some(account)) => {
+                self.right.insert(digest, account.version);
+                Ok(account)
             }
             (true, None) | (false, _) => {
                 self.wrong.failed(address, at);

@@ -1,25 +1,32 @@
 //! The use cases behind every admin door. Each write takes an [`Authority`], checks what it refers
-//! to, commits with expectations, and is answered when the data plane of this node has it. Knows no
-//! HTTP and no wire form.
+//! to, commits with expectations and the audit log's entries, and is answered when the data plane of
+//! this node has it. Knows no HTTP and no wire form.
 
+mod authority;
+mod chain;
+mod draw;
 mod fault;
 mod first;
 mod keys;
 mod login;
+mod search;
 mod tenants;
 mod text;
 mod throttle;
+mod users;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::snapshot::Published;
-use crate::store::{
-    Change, Cut, Expect, Kind, Order, Page, Record, RecordId, Revision, Store, StoreError, Stored,
-};
+use chain::Chain;
 
-pub use fault::{Fault, Flaw, Flaws, seconds};
+use crate::model::Timestamp;
+use crate::snapshot::{Published, Snapshot};
+use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
+
+pub use authority::{Authority, Via, Vouched};
+pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
 pub use keys::{Conditions, KeyChange, NewKey};
-pub use login::Authority;
+pub use search::{Filter, Listed, Search, Sort, Test};
 pub use tenants::{NewTenant, TenantChange};
 pub use text::{Claim, Leeway, LeewayError, Line, Name, Prose, TextError};
 
@@ -31,19 +38,10 @@ pub struct Control {
     store: Arc<Store>,
     published: Arc<Published>,
     /// One write of this node at a time: what a write has looked at stays so until its commit, also
-    /// where no expectation can say it ("no other key is the fallback").
-    turn: Arc<Mutex<()>>,
+    /// where no expectation can say it ("no other key is the fallback"). Whoever has the turn has
+    /// the end of the audit log.
+    turn: Arc<Mutex<Chain>>,
     login: login::Login,
-}
-
-/// Which records of a kind are wanted, and which page of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Search {
-    /// What a record must contain, in any case; see the use case for where.
-    pub text: Option<String>,
-    pub order: Order,
-    pub skip: usize,
-    pub take: usize,
 }
 
 /// The versions of a record that a caller is ready to change.
@@ -71,37 +69,31 @@ struct Plan<T> {
     value: T,
 }
 
-/// A write as the log names it.
-struct Deed {
-    who: String,
-    what: &'static str,
-    id: RecordId,
-}
-
-impl Deed {
-    fn new(authority: &Authority, what: &'static str, id: RecordId) -> Self {
-        Deed { who: authority.who().to_owned(), what, id }
-    }
-}
-
 impl Control {
-    pub fn new(store: Arc<Store>, published: Arc<Published>) -> Self {
-        Control { login: login::Login::new(store.clone()), store, published, turn: Arc::default() }
+    /// Fails when the store cannot be read.
+    pub fn new(store: Arc<Store>, published: Arc<Published>) -> Result<Self, StoreError> {
+        let turn = Arc::new(Mutex::new(Chain::read(&store)?));
+        Ok(Control { login: login::Login::new(), store, published, turn })
+    }
+
+    /// The state upon which this node decides now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.published.load()
     }
 
     /// Plans and commits until nobody comes between, then waits until the write is live. Goes on to
-    /// its commit when the caller goes away.
+    /// its commit when the caller goes away. A plan reads the store, not the snapshot: that may be
+    /// behind by a write.
     async fn write<T: Send + 'static>(
         &self,
-        deed: Deed,
+        authority: &Authority,
+        now: Timestamp,
         plan: impl Fn(&Store) -> Result<Plan<T>, Fault> + Send + 'static,
     ) -> Result<Stored<T>, Fault> {
-        let (store, turn) = (self.store.clone(), self.turn.clone());
+        let (store, turn, authority) = (self.store.clone(), self.turn.clone(), authority.clone());
         let written = blocking(move || {
-            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-            let written = commit(&store, plan)?;
-            tracing::info!(who = deed.who, what = deed.what, id = %deed.id, revision = written.version, "written");
-            Ok(written)
+            let mut chain = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            commit(&store, &mut chain, &authority, now, plan)
         })
         .await?;
         self.published.reached(written.version).await;
@@ -115,33 +107,35 @@ impl Control {
         let store = self.store.clone();
         blocking(move || read(&store)).await
     }
-
-    /// One page of the records of a kind for which `shows` says so of the search's text, which is
-    /// in lower case.
-    async fn search(
-        &self,
-        kind: Kind,
-        search: Search,
-        shows: impl Fn(&Record, &str) -> bool + Send + 'static,
-    ) -> Result<Page<Record>, Fault> {
-        self.read(move |store| {
-            let text = search.text.map(|text| text.to_lowercase());
-            let wanted = text.map(|text| move |record: &Record| shows(record, &text));
-            let Search { order, skip, take, .. } = search;
-            let wanted = wanted.as_ref().map(|wanted| wanted as &dyn Fn(&Record) -> bool);
-            Ok(store.page(&Cut { kind, order, skip, take, wanted })?)
-        })
-        .await
-    }
 }
 
-fn commit<T>(store: &Store, plan: impl Fn(&Store) -> Result<Plan<T>, Fault>) -> Result<Stored<T>, Fault> {
+/// The record of an id, or the news that there is none.
+fn find<T: Recorded>(store: &Store, id: &RecordId) -> Result<Stored<T>, Fault> {
+    store.find(id)?.ok_or_else(|| Fault::NotFound(id.clone()))
+}
+
+fn commit<T>(
+    store: &Store,
+    chain: &mut Chain,
+    authority: &Authority,
+    now: Timestamp,
+    plan: impl Fn(&Store) -> Result<Plan<T>, Fault>,
+) -> Result<Stored<T>, Fault> {
     for _ in 0..ATTEMPTS {
-        let Plan { expect, changes, value } = plan(store)?;
+        let Plan { mut expect, mut changes, value } = plan(store)?;
+        let (entries, end) = chain.tell(store, authority, &changes, now)?;
+        let (absent, told) = chain::append(entries);
+        let count = changes.len();
+        expect.extend(absent);
+        changes.extend(told);
         match store.commit(&expect, changes) {
-            Ok(version) => return Ok(Stored { version, value }),
+            Ok(version) => {
+                *chain = end;
+                tracing::info!(who = authority.who(), changes = count, revision = version, "written");
+                return Ok(Stored { version, value });
+            }
             // Another node was quicker: look again.
-            Err(StoreError::Conflict { .. }) => {}
+            Err(StoreError::Conflict { .. }) => *chain = Chain::read(store)?,
             Err(error) => return Err(error.into()),
         }
     }
@@ -154,13 +148,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Fault> {
     let span = tracing::Span::current();
     tokio::task::spawn_blocking(move || span.in_scope(work)).await.unwrap_or(Err(Fault::Broken))
-}
-
-/// What a store gives for an id that names a kind it did not mean.
-fn misfiled(id: &RecordId) -> Fault {
-    Fault::Store(StoreError::Corrupt(format!("{id} is of another kind")))
-}
-
-fn contains(text: &str, part: &str) -> bool {
-    text.to_lowercase().contains(part)
 }

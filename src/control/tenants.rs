@@ -1,8 +1,10 @@
 //! Tenants: made, shown, changed, deleted. Holds the rule that an org id is used once.
 
-use super::{Authority, Control, Deed, Fault, Name, Plan, Prose, Search, Seen, contains, keys, misfiled};
+use std::borrow::Cow;
+
+use super::{Authority, Control, Fault, Listed, Name, Plan, Prose, Search, Seen, find, keys};
 use crate::model::{OrgId, OrgRecord, Tenant, TenantId, Timestamp};
-use crate::store::{Change, Expect, Kind, Page, Record, RecordId, Store, Stored};
+use crate::store::{Change, Expect, Page, Record, RecordId, Store, Stored};
 
 /// A tenant to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,18 @@ pub struct TenantChange {
     pub description: Option<Prose>,
 }
 
+impl Listed for Tenant {
+    const FIELDS: &'static [&'static str] = &["id", "name"];
+
+    fn field(&self, name: &str) -> Cow<'_, str> {
+        match name {
+            "id" => self.id.as_str().into(),
+            "name" => self.name.as_str().into(),
+            _ => Cow::default(),
+        }
+    }
+}
+
 impl Control {
     /// Makes a tenant. Its org id is the first of `acme`, `acme-2`, … that no tenant has ever had.
     pub async fn create_tenant(
@@ -29,8 +43,8 @@ impl Control {
         new: NewTenant,
         now: Timestamp,
     ) -> Result<Stored<Tenant>, Fault> {
-        let deed = Deed::new(authority, "tenant created", RecordId::Tenant(new.id.clone()));
-        self.write(deed, move |store| {
+        authority.require_super_admin()?;
+        self.write(authority, now, move |store| {
             let id = RecordId::Tenant(new.id.clone());
             if store.get(&id)?.is_some() {
                 return Err(Fault::Conflict(format!("{id} exists already")));
@@ -40,9 +54,7 @@ impl Control {
                 id: new.id.clone(),
                 name: name_of(&new.id, new.name.clone()),
                 description: new.description.clone().into(),
-                org_id: org_id.clone(),
-                created_at: now,
-                updated_at: now,
+                ..Tenant::new(new.id.clone(), org_id.clone(), now)
             };
             let org = OrgRecord {
                 org_id: org_id.clone(),
@@ -59,19 +71,14 @@ impl Control {
         .await
     }
 
-    pub async fn tenant(&self, _authority: &Authority, id: TenantId) -> Result<Stored<Tenant>, Fault> {
-        self.read(move |store| find(store, &id)).await
+    pub async fn tenant(&self, authority: &Authority, id: TenantId) -> Result<Stored<Tenant>, Fault> {
+        authority.require_super_admin()?;
+        self.read(move |store| find(store, &RecordId::Tenant(id))).await
     }
 
-    /// The tenants whose id or name contains the search's text.
-    pub async fn tenants(&self, _authority: &Authority, search: Search) -> Result<Page<Tenant>, Fault> {
-        let shows = |record: &Record, text: &str| match record {
-            Record::Tenant(tenant) => contains(tenant.id.as_str(), text) || contains(&tenant.name, text),
-            Record::Org(_) | Record::Key(_) | Record::Admin(_) => false,
-        };
-        let page = self.search(Kind::Tenant, search, shows).await?;
-        let items = page.items.into_iter().map(tenant_of).collect::<Result<_, _>>()?;
-        Ok(Page { items, total: page.total })
+    pub async fn tenants(&self, authority: &Authority, search: Search) -> Result<Page<Tenant>, Fault> {
+        authority.require_super_admin()?;
+        self.search(None, search, |_: &Tenant| true).await
     }
 
     pub async fn change_tenant(
@@ -82,10 +89,10 @@ impl Control {
         seen: Seen,
         now: Timestamp,
     ) -> Result<Stored<Tenant>, Fault> {
-        let deed = Deed::new(authority, "tenant changed", RecordId::Tenant(id.clone()));
-        self.write(deed, move |store| {
-            let Stored { version, value: mut tenant } = find(store, &id)?;
+        authority.require_super_admin()?;
+        self.write(authority, now, move |store| {
             let record = RecordId::Tenant(id.clone());
+            let Stored { version, value: mut tenant } = find::<Tenant>(store, &record)?;
             seen.check(&record, version)?;
             if let Some(name) = change.name.clone() {
                 tenant.name = name_of(&id, name);
@@ -112,10 +119,10 @@ impl Control {
         seen: Seen,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let deed = Deed::new(authority, "tenant deleted", RecordId::Tenant(id.clone()));
-        self.write(deed, move |store| {
-            let tenant = find(store, &id)?;
+        authority.require_super_admin()?;
+        self.write(authority, now, move |store| {
             let record = RecordId::Tenant(id.clone());
+            let tenant = find::<Tenant>(store, &record)?;
             seen.check(&record, tenant.version)?;
             let mut plan = Plan {
                 expect: vec![(record.clone(), Expect::Version(tenant.version))],
@@ -128,22 +135,6 @@ impl Control {
         })
         .await?;
         Ok(())
-    }
-}
-
-pub(super) fn find(store: &Store, id: &TenantId) -> Result<Stored<Tenant>, Fault> {
-    let id = RecordId::Tenant(id.clone());
-    match store.get(&id)? {
-        Some(stored) => tenant_of(stored),
-        None => Err(Fault::NotFound(id)),
-    }
-}
-
-fn tenant_of(stored: Stored<Record>) -> Result<Stored<Tenant>, Fault> {
-    let id = stored.value.id();
-    match stored.value {
-        Record::Tenant(value) => Ok(Stored { version: stored.version, value }),
-        Record::Org(_) | Record::Key(_) | Record::Admin(_) => Err(misfiled(&id)),
     }
 }
 
@@ -164,13 +155,9 @@ fn unused_org_id(store: &Store, tenant: &TenantId) -> Result<OrgId, Fault> {
 /// Marks an org id as used by a tenant that is no more.
 fn entomb(store: &Store, org_id: &OrgId, now: Timestamp, plan: &mut Plan<()>) -> Result<(), Fault> {
     let id = RecordId::Org(org_id.clone());
-    match store.get(&id)? {
-        Some(Stored { version, value: Record::Org(mut org) }) => {
-            org.deleted_at = Some(now);
-            plan.expect.push((id, Expect::Version(version)));
-            plan.changes.push(Change::Put(Record::Org(org)));
-            Ok(())
-        }
-        Some(_) | None => Err(misfiled(&id)),
-    }
+    let Stored { version, value: mut org } = find::<OrgRecord>(store, &id)?;
+    org.deleted_at = Some(now);
+    plan.expect.push((id, Expect::Version(version)));
+    plan.changes.push(Change::Put(Record::Org(org)));
+    Ok(())
 }

@@ -62,7 +62,7 @@ impl fmt::Display for Permission {
 }
 
 /// A set of permissions. Written as a list of patterns: `*`, `metrics:*`, `*:read`, `logs:write`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct Grants(u32);
 
@@ -79,6 +79,21 @@ impl Grants {
     /// Everything on the tenant's data; what the role Editor has.
     pub const ALL: Grants = Grants((1 << (RESOURCES.len() * ACTIONS.len())) - 1);
 
+    /// Reading, of all kinds of data.
+    pub const READ: Grants = Grants::of(Action::Read);
+    /// Writing, of all kinds of data.
+    pub const WRITE: Grants = Grants::of(Action::Write);
+
+    /// One action on every resource.
+    const fn of(action: Action) -> Grants {
+        let (mut set, mut at) = (0, 0);
+        while at < RESOURCES.len() {
+            set |= Permission::new(RESOURCES[at].0, action).bit();
+            at += 1;
+        }
+        Grants(set)
+    }
+
     pub const fn allows(self, permission: Permission) -> bool {
         self.0 & permission.bit() != 0
     }
@@ -86,6 +101,11 @@ impl Grants {
     #[must_use]
     pub const fn union(self, other: Grants) -> Grants {
         Grants(self.0 | other.0)
+    }
+
+    #[must_use]
+    pub const fn intersection(self, other: Grants) -> Grants {
+        Grants(self.0 & other.0)
     }
 
     /// All permissions of the set, in a fixed order.

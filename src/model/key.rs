@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grants, KeyKind, PublicKey, TenantId, Timestamp};
+use super::{Grants, KeyKind, PublicKey, RoleId, TenantId, Timestamp};
 
 /// How a key's tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1). It belongs to the key: a token
 /// that names another algorithm is refused.
@@ -155,6 +155,9 @@ impl Default for TenantClaim {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustedKey {
     pub id: KeyId,
+    /// The tenant that owns it, for which alone it can speak; the instance when none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<TenantId>,
     pub algorithm: Algorithm,
     pub public: PublicKey,
     pub tenants: TenantScope,
@@ -171,6 +174,13 @@ pub struct TrustedKey {
     pub fallback: bool,
     /// What its tokens may do to a tenant's data.
     pub grants: Grants,
+    /// The role that its tokens have instead of `grants`; a managed one unless a tenant owns the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleId>,
+    /// The claim by which a token narrows its rights: a list, or one text with spaces between
+    /// (`scope` of RFC 8693 §4.2, `scp`). A token without it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes_claim: Option<String>,
     pub description: String,
     pub created_at: Timestamp,
 }

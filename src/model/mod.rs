@@ -1,26 +1,42 @@
 //! The domain as stored: plain data. Knows no I/O, no async, no HTTP, and nothing of how it is
 //! decided upon or shown.
 
+mod account;
+mod audit;
 mod grant;
+mod id;
+mod invitation;
 mod key;
 mod limits;
 mod material;
 mod name;
-mod principal;
+mod rights;
+mod role;
 mod secret;
 mod service;
 mod tenant;
+mod ticket;
 mod time;
+mod token;
 
+pub use account::{
+    Group, Member, Membership, Principal, ServiceAccount, Slug, SlugError, User, UserName, UserNameError,
+};
+pub use audit::{Actor, AuditEntry, Deed, Outcome};
 pub use grant::{Action, Grants, ParsePermissionError, Permission, Resource};
+pub use id::{Id, ParseIdError};
+pub use invitation::{Invitation, InvitedRole};
 pub use key::{Algorithm, KeyId, TenantClaim, TenantScope, TrustedKey, UnknownAlgorithm};
 pub use limits::Limits;
 pub use material::{KeyError, KeyKind, MAX_KEY_TEXT, PrivateKey, PublicKey, ReadKey};
 pub use name::{NameError, OrgId, TenantId};
-pub use principal::Admin;
+pub use rights::{Act, Area, ParseRightsError, Power, Powers, Rights};
+pub use role::{Binding, ManagedRole, Role, RoleId, Subject};
 pub use secret::Secret;
 pub use service::{
     Api, HostTemplate, MatchRule, PathTemplate, Service, TemplateError, Timeouts, Unlisted, Upstream,
 };
-pub use tenant::{OrgRecord, Tenant};
+pub use tenant::{OrgRecord, ServiceOptions, Tenant, TenantState};
+pub use ticket::{SecretHash, SecretHashError, Ticket, TicketKind, issue};
 pub use time::Timestamp;
+pub use token::{ApiToken, Session, TokenUse};

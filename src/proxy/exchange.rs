@@ -272,7 +272,7 @@ impl Exchange {
             version: version(log.version),
             service: series.as_ref().map(|series| &*series.service_name).unwrap_or_default(),
             tenant: series.as_ref().map(|series| series.tenant_name()).unwrap_or_default(),
-            key: self.identity.get().map(|identity| identity.key.record.id.as_str()).unwrap_or_default(),
+            key: self.identity.get().map(|identity| &*identity.credential).unwrap_or_default(),
             status,
             reason,
             upstream: upstream.as_deref().unwrap_or_default(),

@@ -45,6 +45,9 @@ pub enum Bad {
     HeaderName,
 }
 
+/// Seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("30");
+
 impl Refusal {
     pub fn status(self) -> StatusCode {
         match self {
@@ -54,6 +57,11 @@ impl Refusal {
             Refusal::NoSuchMethod | Refusal::OtherMethods(_) => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::NoService | Refusal::Unlisted | Refusal::Denied(Denied::UnknownTenant) => {
                 StatusCode::NOT_FOUND
+            }
+            Refusal::Unauthenticated(Failure::Locked) => StatusCode::TOO_MANY_REQUESTS,
+            // An agent that gets this keeps what it has and tries again.
+            Refusal::Unauthenticated(Failure::Busy) | Refusal::Denied(Denied::Suspended) => {
+                StatusCode::SERVICE_UNAVAILABLE
             }
             Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Refusal::Denied(Denied::Lacks(_)) => StatusCode::FORBIDDEN,
@@ -76,6 +84,7 @@ impl Refusal {
             Refusal::OtherMethods(_) => "method",
             Refusal::Unauthenticated(failure) => failure.reason(),
             Refusal::Denied(Denied::UnknownTenant) => "unknown_tenant",
+            Refusal::Denied(Denied::Suspended) => "suspended",
             Refusal::Denied(Denied::Lacks(_)) => "forbidden",
             Refusal::SlowBody => "slow_body",
             Refusal::BrokenBody => "broken_body",
@@ -96,6 +105,9 @@ impl Refusal {
             Refusal::NoService | Refusal::Unlisted => b"not found\n",
             Refusal::Denied(Denied::UnknownTenant) => b"tenant not found\n",
             Refusal::Unauthenticated(Failure::Missing) => b"Authorization header missing\n",
+            Refusal::Unauthenticated(Failure::Locked) => b"too many failed attempts\n",
+            Refusal::Unauthenticated(Failure::Busy) => b"too many passwords to check: try again\n",
+            Refusal::Denied(Denied::Suspended) => b"the tenant is suspended\n",
             Refusal::Unauthenticated(_) => b"bad authentication token\n",
             Refusal::Denied(Denied::Lacks(permission)) => return lacks(permission),
             Refusal::SlowBody => b"the request took too long here\n",
@@ -124,6 +136,10 @@ impl Refusal {
                     header::WWW_AUTHENTICATE,
                     HeaderValue::from_static("Bearer error=\"invalid_request\""),
                 );
+            }
+            Refusal::Unauthenticated(Failure::Locked | Failure::Busy)
+            | Refusal::Denied(Denied::Suspended) => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
             }
             Refusal::Unauthenticated(_) => {
                 headers.insert(

@@ -12,7 +12,7 @@ use http::HeaderValue;
 use super::ids::RequestIds;
 use super::reject::Refusal;
 use super::upstream::Pool;
-use crate::auth::{self, Cache, Failure, Identity};
+use crate::auth::{self, Cache, Failure, Identity, Reading};
 use crate::model::Timestamp;
 use crate::net::{Event, Refused};
 use crate::snapshot::{Current, Reader, Service, Tenant};
@@ -70,7 +70,7 @@ impl Worker {
         let WorkerParts { reader, counters, access } = parts;
         Ok(Rc::new(Worker {
             reader: RefCell::new(reader),
-            cache: RefCell::new(Cache::new(CACHED_TOKENS)),
+            cache: RefCell::new(Cache::new(CACHED_TOKENS)?),
             pool: Pool::default(),
             ids: RequestIds::new()?,
             strangers: counters.traffic(&Arc::from(""), ""),
@@ -96,7 +96,10 @@ impl Worker {
     ) -> Result<Rc<Identity>, Refusal> {
         let mut cache = self.cache.borrow_mut();
         let result = credential.and_then(|credential| {
-            auth::authenticate(&snapshot.keys, &mut cache, credential.as_bytes(), tenant, now)
+            match auth::authenticate(snapshot, &mut cache, credential.as_bytes(), tenant, now)? {
+                Reading::Known(identity) => Ok(identity),
+                Reading::Password(_) => Err(Failure::Password),
+            }
         });
         self.counters.auth(result.as_ref().map_or_else(|failure| failure.outcome(), |_| 0));
         result.map_err(Refusal::Unauthenticated)

@@ -72,7 +72,7 @@ impl Gateway {
 
         let (vitals, lost) = Vitals::new();
         let (store, published, following) = open_store(&settings, &vitals).await?;
-        let control = Arc::new(Control::new(store, published.clone()));
+        let control = Arc::new(Control::new(store, published.clone())?);
         let made_admin = control.first_admin(first.user, first.password, Timestamp::now()).await?;
 
         let (metrics, access) = open_telemetry(&settings)?;
@@ -228,14 +228,17 @@ async fn open_store(
     vitals: &Vitals,
 ) -> anyhow::Result<(Arc<Store>, Arc<Published>, JoinHandle<()>)> {
     let path = settings.store.path.clone();
-    let (store, (revision, records, commits)) = blocking(move || {
+    let routes = Arc::new(Routes::new(&settings.services));
+    let (store, first, commits) = blocking(move || {
         let store = Store::open(&path)?;
-        let followed = store.follow()?;
-        Ok((Arc::new(store), followed))
+        let mut first = Snapshot::empty(routes);
+        let (revision, commits) =
+            store.follow(Snapshot::KINDS, |stored| first.put(stored.value, stored.version))?;
+        first.revision = revision;
+        Ok((Arc::new(store), first, commits))
     })
     .await?;
-    let routes = Arc::new(Routes::new(&settings.services));
-    let published = Published::new(Snapshot::new(routes, revision, records));
+    let published = Published::new(first);
     let (part, followed) = (vitals.part("the task that follows the store"), published.clone());
     let following = tokio::spawn(async move {
         snapshot::follow(commits, followed).await;

@@ -6,21 +6,35 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::shards::Shards;
-use super::{Key, Keys, Routes, Snapshot, Tenant};
-use crate::model;
+use super::{Account, Key, Keys, Routes, Snapshot, Tenant, Token};
+use crate::model::{self, Id, Member, Principal, TenantId};
 use crate::store::{Change, Record, RecordId, Revision, Stored};
 
 impl Snapshot {
+    /// Nothing but routes.
+    pub fn empty(routes: Arc<Routes>) -> Self {
+        Snapshot {
+            revision: 0,
+            generation: 0,
+            routes,
+            tenants: Shards::default(),
+            keys: Keys::default(),
+            accounts: Shards::default(),
+            users: Shards::default(),
+            tokens: Shards::default(),
+            member_of: Shards::default(),
+        }
+    }
+
     /// Compiles everything.
     pub fn new(
         routes: Arc<Routes>,
         revision: Revision,
         records: impl IntoIterator<Item = Stored<Record>>,
     ) -> Self {
-        let mut snapshot = Snapshot { revision, routes, tenants: Shards::default(), keys: Keys::default() };
-        for stored in records {
-            snapshot.put(stored.value);
-        }
+        let mut snapshot = Snapshot::empty(routes);
+        records.into_iter().for_each(|stored| snapshot.put(stored.value, stored.version));
+        snapshot.revision = revision;
         snapshot
     }
 
@@ -31,7 +45,7 @@ impl Snapshot {
         next.revision = revision;
         for change in changes {
             match change {
-                Change::Put(record) => next.put(record.clone()),
+                Change::Put(record) => next.put(record.clone(), revision),
                 Change::Delete(id) => next.delete(id),
             }
         }
@@ -44,45 +58,128 @@ impl Snapshot {
         Snapshot { routes, ..self.clone() }
     }
 
-    fn put(&mut self, record: Record) {
+    /// Takes in one record. The tenant comes before what belongs to it.
+    pub fn put(&mut self, record: Record, version: Revision) {
         match record {
             Record::Tenant(tenant) => self.put_tenant(tenant),
             Record::Key(key) => self.put_key(key),
-            // The data plane decides nothing upon these.
-            Record::Org(_) | Record::Admin(_) => {}
+            Record::User(user) => self.put_account(Account::user(&user, version)),
+            Record::ServiceAccount(account) => self.put_account(Account::machine(&account, version)),
+            Record::Role(role) => self.tenants.change(role.tenant.as_str(), |t| t.access.put_role(&role)),
+            Record::Member(member) => self.put_member(&member),
+            Record::Binding(binding) => {
+                self.tenants.change(binding.tenant.as_str(), |tenant| tenant.access.put_binding(&binding));
+            }
+            Record::Token(token) => {
+                let id = token.id;
+                let token = Token::new(token, self.tokens.get(&id).map(Arc::as_ref));
+                self.tokens.insert(id, Arc::new(token));
+            }
+            Record::TokenUse(used) => {
+                if let Some(token) = self.tokens.get(&used.token) {
+                    token.used(used);
+                }
+                return;
+            }
+            // Nothing is decided upon these.
+            Record::Org(_)
+            | Record::Group(_)
+            | Record::Invitation(_)
+            | Record::Session(_)
+            | Record::Name(_)
+            | Record::Audit(_) => return,
         }
+        self.generation += 1;
     }
 
     fn put_tenant(&mut self, record: model::Tenant) {
+        let id = record.id.as_str();
         match HeaderValue::from_str(record.org_id.as_str()) {
             Ok(header) => {
-                let tenant = Arc::new(Tenant { id: record.id.clone(), org_id: record.org_id, header });
-                self.tenants.insert(record.id.as_str().into(), tenant);
+                let access = self.tenants.get(id).map(|before| before.access.clone()).unwrap_or_default();
+                let (org_id, state) = (record.org_id, record.state);
+                let tenant = Tenant { id: record.id.clone(), org_id, header, state, access };
+                self.tenants.insert(id.into(), Arc::new(tenant));
             }
             Err(_) => {
                 tracing::error!(tenant = %record.id, "org id is no header value; the tenant is refused");
-                self.tenants.remove(record.id.as_str());
+                self.tenants.remove(id);
             }
         }
     }
 
     fn put_key(&mut self, record: model::TrustedKey) {
-        let id = record.id.clone();
+        let (owner, id) = (record.owner.clone(), record.id.clone());
         match Key::new(record) {
             Ok(key) => self.keys.insert(Arc::new(key)),
             Err(error) => {
                 tracing::error!(key = %id, %error, "key cannot be used; its tokens are refused");
-                self.keys.remove(id.as_str());
+                self.keys.remove(owner.as_ref(), &id);
             }
+        }
+    }
+
+    fn put_account(&mut self, account: Account) {
+        let id = account.principal.id();
+        self.drop_account(id);
+        let account = Arc::new(account);
+        if matches!(account.principal, Principal::User(_)) {
+            self.users.insert(account.name.clone(), account.clone());
+        }
+        self.accounts.insert(id, account);
+    }
+
+    fn drop_account(&mut self, id: Id) {
+        if let Some(before) = self.accounts.remove(&id)
+            && matches!(before.principal, Principal::User(_))
+        {
+            self.users.remove(before.name.as_ref());
+        }
+    }
+
+    fn put_member(&mut self, member: &Member) {
+        let (tenant, id) = (&member.tenant, member.principal.id());
+        self.tenants.change(tenant.as_str(), |tenant| tenant.access.put_member(member));
+        if self.member_of.get(&id).is_none() {
+            self.member_of.insert(id, Arc::default());
+        }
+        self.member_of.change(&id, |tenants| {
+            if let Err(at) = tenants.binary_search(tenant) {
+                tenants.insert(at, tenant.clone());
+            }
+        });
+    }
+
+    fn drop_member(&mut self, tenant: &TenantId, id: Id) {
+        self.tenants.change(tenant.as_str(), |tenant| tenant.access.drop_member(id));
+        self.member_of.change(&id, |tenants| tenants.retain(|other| other != tenant));
+        if self.member_of.get(&id).is_some_and(|tenants| tenants.is_empty()) {
+            self.member_of.remove(&id);
         }
     }
 
     fn delete(&mut self, id: &RecordId) {
         match id {
             RecordId::Tenant(id) => drop(self.tenants.remove(id.as_str())),
-            RecordId::Key(id) => self.keys.remove(id.as_str()),
-            RecordId::Org(_) | RecordId::Admin(_) => {}
+            RecordId::Key(owner, id) => self.keys.remove(owner.as_ref(), id),
+            RecordId::User(id) | RecordId::ServiceAccount(_, id) => self.drop_account(*id),
+            RecordId::Role(tenant, id) => {
+                self.tenants.change(tenant.as_str(), |tenant| tenant.access.drop_role(*id));
+            }
+            RecordId::Member(tenant, principal) => self.drop_member(tenant, principal.id()),
+            RecordId::Binding(tenant, id) => {
+                self.tenants.change(tenant.as_str(), |tenant| tenant.access.drop_binding(*id));
+            }
+            RecordId::Token(_, id) => drop(self.tokens.remove(id)),
+            RecordId::Org(_)
+            | RecordId::Group(..)
+            | RecordId::TokenUse(_)
+            | RecordId::Invitation(..)
+            | RecordId::Session(_)
+            | RecordId::Name(_)
+            | RecordId::Audit(_) => return,
         }
+        self.generation += 1;
     }
 }
 

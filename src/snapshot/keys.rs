@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::signature::ParsedPublicKey;
 
 use super::shards::Shards;
-use crate::model::{KeyError, TrustedKey};
+use crate::model::{KeyError, KeyId, TenantId, TrustedKey};
 
 /// A trusted key and its ready-made verifier.
 pub struct Key {
@@ -16,7 +16,8 @@ pub struct Key {
 /// All trusted keys of one state.
 #[derive(Clone, Default)]
 pub struct Keys {
-    by_id: Shards<Key>,
+    /// By owner and id: `acme/kid`, `/kid`.
+    by_id: Shards<Arc<str>, Key>,
     /// `control` allows one; were there more, none of them would count.
     fallbacks: Vec<Arc<Key>>,
     /// Changes whenever any key does.
@@ -38,8 +39,21 @@ impl Key {
 }
 
 impl Keys {
-    pub fn get(&self, id: &str) -> Option<&Arc<Key>> {
-        self.by_id.get(id)
+    /// The key of an owner: a tenant, or the instance when none.
+    pub fn get(&self, owner: Option<&str>, id: &str) -> Option<&Arc<Key>> {
+        self.by_id.get(name(owner, id).as_str())
+    }
+
+    /// The key for a token of `tenant`: the tenant's own before the instance's.
+    pub fn find(&self, tenant: Option<&str>, id: &str) -> Option<&Arc<Key>> {
+        tenant.and_then(|tenant| self.get(Some(tenant), id)).or_else(|| self.get(None, id))
+    }
+
+    /// Whether this very object is still trusted.
+    pub fn holds(&self, key: &Arc<Key>) -> bool {
+        let TrustedKey { owner, id, .. } = &key.record;
+        let now = self.get(owner.as_ref().map(TenantId::as_str), id.as_str());
+        now.is_some_and(|now| Arc::ptr_eq(now, key))
     }
 
     /// The key for tokens without `kid`.
@@ -63,21 +77,26 @@ impl Keys {
     }
 
     pub(super) fn insert(&mut self, key: Arc<Key>) {
-        self.forget_fallback(key.record.id.as_str());
-        if key.record.fallback {
+        let (owner, id) = (key.record.owner.as_ref(), &key.record.id);
+        self.forget_fallback(owner, id);
+        if key.record.fallback && owner.is_none() {
             self.fallbacks.push(key.clone());
         }
-        self.by_id.insert(key.record.id.as_str().into(), key);
         self.generation += 1;
+        self.by_id.insert(name(owner.map(TenantId::as_str), id.as_str()).into(), key);
     }
 
-    pub(super) fn remove(&mut self, id: &str) {
-        self.forget_fallback(id);
-        self.by_id.remove(id);
+    pub(super) fn remove(&mut self, owner: Option<&TenantId>, id: &KeyId) {
+        self.forget_fallback(owner, id);
         self.generation += 1;
+        self.by_id.remove(name(owner.map(TenantId::as_str), id.as_str()).as_str());
     }
 
-    fn forget_fallback(&mut self, id: &str) {
-        self.fallbacks.retain(|key| key.record.id.as_str() != id);
+    fn forget_fallback(&mut self, owner: Option<&TenantId>, id: &KeyId) {
+        self.fallbacks.retain(|key| key.record.id != *id || key.record.owner.as_ref() != owner);
     }
+}
+
+fn name(owner: Option<&str>, id: &str) -> String {
+    format!("{}/{id}", owner.unwrap_or_default())
 }

@@ -1,6 +1,8 @@
 //! The domain as decided upon: immutable, lock-free to read, compiled from records and
 //! configuration. Knows how to follow the store; knows no request.
 
+mod access;
+mod account;
 mod compile;
 mod follow;
 mod keys;
@@ -13,9 +15,11 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use crate::model::{OrgId, TenantId};
-use crate::store::Revision;
+use crate::model::{Id, OrgId, TenantId, TenantState};
+use crate::store::{Kind, Revision};
 
+pub use access::{Access, Effective};
+pub use account::{Account, Token};
 pub use follow::follow;
 pub use keys::{Key, Keys};
 pub use published::{Current, Published, Reader};
@@ -27,16 +31,41 @@ pub use shards::Shards;
 pub struct Snapshot {
     /// The last commit that is in here.
     pub revision: Revision,
+    /// Changes whenever anything does upon which a cached verdict may stand.
+    pub generation: u64,
     pub routes: Arc<Routes>,
-    pub tenants: Shards<Tenant>,
+    pub tenants: Shards<Arc<str>, Tenant>,
     pub keys: Keys,
+    pub accounts: Shards<Id, Account>,
+    /// The accounts of users, by their names.
+    pub users: Shards<Arc<str>, Account>,
+    pub tokens: Shards<Id, Token>,
+    /// The tenants to which each principal has access, sorted.
+    pub member_of: Shards<Id, Vec<TenantId>>,
+}
+
+impl Snapshot {
+    /// The kinds of records that are in here, in the order in which they have to be read.
+    pub const KINDS: &'static [Kind] = &[
+        Kind::Tenant,
+        Kind::Key,
+        Kind::User,
+        Kind::ServiceAccount,
+        Kind::Role,
+        Kind::Member,
+        Kind::Binding,
+        Kind::Token,
+        Kind::TokenUse,
+    ];
 }
 
 /// A tenant that exists.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {
     pub id: TenantId,
     pub org_id: OrgId,
     /// The org id, ready for the tenant header.
     pub header: HeaderValue,
+    pub state: TenantState,
+    pub access: Access,
 }

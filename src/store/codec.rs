@@ -1,57 +1,10 @@
 //! Records as stored bytes and back: one byte for the format, then the record's JSON. Knows
 //! neither files nor tables' contents; what it cannot read it refuses, and nothing is skipped.
 
-use serde::de::DeserializeOwned;
-
-use super::{Record, RecordId};
+use super::{Kind, Record};
 
 /// The first byte of a stored record. It changes when the JSON after it comes to mean something else.
 const JSON: u8 = 1;
-
-/// The kinds of records; each has its own table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Tenant,
-    Org,
-    Key,
-    Admin,
-}
-
-impl Kind {
-    pub(super) const ALL: [Kind; 4] = [Kind::Tenant, Kind::Org, Kind::Key, Kind::Admin];
-
-    /// The name of its table. On disk: never to be changed.
-    pub(super) const fn table(self) -> &'static str {
-        match self {
-            Kind::Tenant => "tenants",
-            Kind::Org => "orgs",
-            Kind::Key => "keys",
-            Kind::Admin => "admins",
-        }
-    }
-
-    /// What people call one such record.
-    pub(super) const fn noun(self) -> &'static str {
-        match self {
-            Kind::Tenant => "tenant",
-            Kind::Org => "org id",
-            Kind::Key => "key",
-            Kind::Admin => "admin",
-        }
-    }
-}
-
-impl RecordId {
-    /// Its table, and its key in there.
-    pub(super) fn address(&self) -> (Kind, &str) {
-        match self {
-            RecordId::Tenant(id) => (Kind::Tenant, id.as_str()),
-            RecordId::Org(id) => (Kind::Org, id.as_str()),
-            RecordId::Key(id) => (Kind::Key, id.as_str()),
-            RecordId::Admin(name) => (Kind::Admin, name),
-        }
-    }
-}
 
 /// Why stored bytes are no record. It quotes nothing of them: they may hold password hashes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,12 +21,7 @@ pub(super) enum Fault {
 
 pub(super) fn encode(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = vec![JSON];
-    match record {
-        Record::Tenant(tenant) => serde_json::to_writer(&mut bytes, tenant)?,
-        Record::Org(org) => serde_json::to_writer(&mut bytes, org)?,
-        Record::Key(key) => serde_json::to_writer(&mut bytes, key)?,
-        Record::Admin(admin) => serde_json::to_writer(&mut bytes, admin)?,
-    }
+    record.write(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -84,21 +32,12 @@ pub(super) fn decode(kind: Kind, key: &str, bytes: &[u8]) -> Result<Record, Faul
         [JSON, json @ ..] => json,
         [format, ..] => return Err(Fault::Format(*format)),
     };
-    let record = match kind {
-        Kind::Tenant => Record::Tenant(parse(json)?),
-        Kind::Org => Record::Org(parse(json)?),
-        Kind::Key => Record::Key(parse(json)?),
-        Kind::Admin => Record::Admin(parse(json)?),
-    };
-    match record.id().address() == (kind, key) {
+    // our own JSON is one line, so that its column is the byte
+    let record = Record::read(kind, json).map_err(|error| Fault::Json(error.column()))?;
+    match record.id().key() == key {
         true => Ok(record),
         false => Err(Fault::Misfiled),
     }
-}
-
-fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Fault> {
-    // our own JSON is one line, so that its column is the byte
-    serde_json::from_slice(json).map_err(|error| Fault::Json(error.column()))
 }
 
 #[cfg(test)]

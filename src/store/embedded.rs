@@ -15,9 +15,10 @@ use redb::{
 };
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::codec::{self, Kind};
+use super::codec;
 use super::{
-    Change, Commits, Committed, Cut, Expect, Order, Page, Record, RecordId, Revision, StoreError, Stored,
+    Change, Commits, Committed, Cut, Expect, Kind, Order, Page, Record, RecordId, Recorded, Revision,
+    StoreError, Stored,
 };
 
 const FILE: &str = "tenantry.redb";
@@ -26,7 +27,7 @@ const FILE: &str = "tenantry.redb";
 const UNFINISHED: &str = "tenantry.redb.new";
 
 /// What tables there are and what stands in them; a store with a higher one is refused.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 /// Facts about the whole store: `format` and `revision`.
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 type Rows = TableDefinition<'static, &'static str, (u64, &'static [u8])>;
@@ -84,38 +85,57 @@ impl Store {
         Ok(Store { database, followers: Mutex::new(Vec::new()), _lock: None })
     }
 
-    /// All records as of one revision.
-    pub fn load(&self) -> Result<(Revision, Vec<Stored<Record>>), StoreError> {
-        records(&self.database.begin_read().map_err(fault)?)
+    /// All records of some kinds as of one revision, each given to `each`.
+    pub fn load(&self, kinds: &[Kind], each: impl FnMut(Stored<Record>)) -> Result<Revision, StoreError> {
+        records(&self.database.begin_read().map_err(fault)?, kinds, each)
     }
 
-    /// All records as of one revision, and every commit after it: in order, without gaps, each sent
-    /// when it is durable and before its `commit` returns. The channel is unbounded, as commits wait
-    /// for no follower; dropping the receiver ends it.
-    pub fn follow(&self) -> Result<(Revision, Vec<Stored<Record>>, Commits), StoreError> {
+    /// All records of some kinds as of one revision, each given to `each`; and every commit after
+    /// it: in order, without gaps, each sent when it is durable and before its `commit` returns. The
+    /// channel is unbounded, as commits wait for no follower; dropping the receiver ends it.
+    pub fn follow(
+        &self,
+        kinds: &[Kind],
+        each: impl FnMut(Stored<Record>),
+    ) -> Result<(Revision, Commits), StoreError> {
         let (sender, receiver) = unbounded_channel();
         let mut followers = self.followers();
         let read = self.database.begin_read().map_err(fault)?;
         followers.push(sender);
         drop(followers);
-        let (revision, records) = records(&read)?;
-        Ok((revision, records, receiver))
+        Ok((records(&read, kinds, each)?, receiver))
+    }
+
+    /// The record of an id, as what it is.
+    pub fn find<T: Recorded>(&self, id: &RecordId) -> Result<Option<Stored<T>>, StoreError> {
+        let stored = self.get(id)?;
+        stored.map(|stored| stored.of()).transpose()
     }
 
     pub fn get(&self, id: &RecordId) -> Result<Option<Stored<Record>>, StoreError> {
-        let (kind, key) = id.address();
+        let (kind, key) = (id.kind(), id.key());
         let read = self.database.begin_read().map_err(fault)?;
         let table = read.open_table(rows(kind)).map_err(fault)?;
-        let row = table.get(key).map_err(fault)?;
-        row.map(|row| stored(kind, key, row.value())).transpose()
+        let row = table.get(key.as_ref()).map_err(fault)?;
+        row.map(|row| stored(kind, &key, row.value())).transpose()
     }
 
     /// One page of the records of one kind, as of one revision.
     pub fn page(&self, cut: &Cut<'_>) -> Result<Page<Record>, StoreError> {
         let read = self.database.begin_read().map_err(fault)?;
         let table = read.open_table(rows(cut.kind)).map_err(fault)?;
-        let total = usize::try_from(table.len().map_err(fault)?).unwrap_or(usize::MAX);
-        let rows = table.iter().map_err(fault)?;
+        let (rows, total) = match cut.within {
+            None => (table.iter(), usize::try_from(table.len().map_err(fault)?).unwrap_or(usize::MAX)),
+            Some(prefix) => {
+                let end = successor(prefix);
+                let total = match cut.wanted {
+                    Some(_) => 0,
+                    None => table.range(prefix..end.as_str()).map_err(fault)?.count(),
+                };
+                (table.range(prefix..end.as_str()), total)
+            }
+        };
+        let rows = rows.map_err(fault)?;
         let rows: Box<dyn Iterator<Item = _>> = match cut.order {
             Order::Ascending => Box::new(rows),
             Order::Descending => Box::new(rows.rev()),
@@ -124,6 +144,19 @@ impl Store {
             let (key, row) = row.map_err(fault)?;
             stored(cut.kind, key.value(), row.value())
         })
+    }
+
+    /// All records of one type whose keys begin with `prefix`.
+    pub fn all<T: Recorded>(&self, prefix: Option<&str>) -> Result<Vec<Stored<T>>, StoreError> {
+        let cut = Cut {
+            kind: T::KIND,
+            within: prefix,
+            order: Order::Ascending,
+            skip: 0,
+            take: usize::MAX,
+            wanted: None,
+        };
+        self.page(&cut)?.items.into_iter().map(Stored::of).collect()
     }
 
     /// Makes all the changes, in their order, or none of them: a [`StoreError::Conflict`] when an
@@ -180,7 +213,7 @@ fn settle(dir: &Path, unfinished: &Path, path: &Path) -> io::Result<()> {
 fn initialise(database: &Database) -> Result<(), StoreError> {
     let write = begin_write(database)?;
     for kind in Kind::ALL {
-        write.open_table(rows(kind)).map_err(fault)?;
+        write.open_table(rows(*kind)).map_err(fault)?;
     }
     let mut meta = write.open_table(META).map_err(fault)?;
     meta.insert("format", FORMAT).map_err(fault)?;
@@ -214,9 +247,8 @@ fn begin_write(database: &Database) -> Result<WriteTransaction, StoreError> {
 
 fn check(write: &WriteTransaction, expect: &[(RecordId, Expect)]) -> Result<(), StoreError> {
     for (id, expected) in expect {
-        let (kind, key) = id.address();
-        let table = write.open_table(rows(kind)).map_err(fault)?;
-        let found = table.get(key).map_err(fault)?.map(|row| row.value().0);
+        let table = write.open_table(rows(id.kind())).map_err(fault)?;
+        let found = table.get(id.key().as_ref()).map_err(fault)?.map(|row| row.value().0);
         let holds = match expected {
             Expect::Absent => found.is_none(),
             Expect::Version(version) => found == Some(*version),
@@ -240,8 +272,9 @@ fn count(write: &WriteTransaction) -> Result<Revision, StoreError> {
 fn apply(write: &WriteTransaction, version: Revision, changes: &[Change]) -> Result<(), StoreError> {
     for change in changes {
         let id = change.id();
-        let (kind, key) = id.address();
-        let mut table = write.open_table(rows(kind)).map_err(fault)?;
+        let key = id.key();
+        let key = key.as_ref();
+        let mut table = write.open_table(rows(id.kind())).map_err(fault)?;
         match change {
             Change::Put(record) => {
                 let bytes = codec::encode(record).map_err(|error| StoreError::Backend(error.to_string()))?;
@@ -255,18 +288,31 @@ fn apply(write: &WriteTransaction, version: Revision, changes: &[Change]) -> Res
     Ok(())
 }
 
-fn records(read: &ReadTransaction) -> Result<(Revision, Vec<Stored<Record>>), StoreError> {
+fn records(
+    read: &ReadTransaction,
+    kinds: &[Kind],
+    mut each: impl FnMut(Stored<Record>),
+) -> Result<Revision, StoreError> {
     let meta = read.open_table(META).map_err(fault)?;
     let revision = meta.get("revision").map_err(fault)?.ok_or_else(no_revision)?.value();
-    let mut records = Vec::new();
-    for kind in Kind::ALL {
-        let table = read.open_table(rows(kind)).map_err(fault)?;
+    for kind in kinds {
+        let table = read.open_table(rows(*kind)).map_err(fault)?;
         for row in table.iter().map_err(fault)? {
             let (key, row) = row.map_err(fault)?;
-            records.push(stored(kind, key.value(), row.value())?);
+            each(stored(*kind, key.value(), row.value())?);
         }
     }
-    Ok((revision, records))
+    Ok(revision)
+}
+
+/// The least text that is above every text which begins with `prefix`. Prefixes end with a slash.
+fn successor(prefix: &str) -> String {
+    let mut end = prefix.to_owned();
+    match end.pop() {
+        Some(last) if last < '\u{7f}' => end.push(char::from(last as u8 + 1)),
+        Some(_) | None => end.push(char::MAX),
+    }
+    end
 }
 
 fn stored(kind: Kind, key: &str, (version, bytes): (u64, &[u8])) -> Result<Stored<Record>, StoreError> {

@@ -4,66 +4,38 @@
 mod codec;
 mod embedded;
 mod page;
+mod record;
 #[cfg(test)]
 mod torn;
 
-use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::model::{Admin, KeyId, OrgId, OrgRecord, Tenant, TenantId, TrustedKey};
-
-pub use codec::Kind;
 pub use embedded::Store;
 pub use page::{Cut, Order, Page};
+pub use record::{Kind, Record, RecordId, Recorded, TakenName, UniqueName, within};
 
 /// Counts commits from 1; an empty store is at 0. Also the version of the records that a commit
 /// wrote, and so their ETag.
 pub type Revision = u64;
-
-/// Names one record.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RecordId {
-    Tenant(TenantId),
-    Org(OrgId),
-    Key(KeyId),
-    Admin(String),
-}
-
-/// As people read it: `tenant "acme"`.
-impl fmt::Display for RecordId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, key) = self.address();
-        write!(f, "{} {key:?}", kind.noun())
-    }
-}
-
-/// One record's content.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Record {
-    Tenant(Tenant),
-    Org(OrgRecord),
-    Key(TrustedKey),
-    Admin(Admin),
-}
-
-impl Record {
-    pub fn id(&self) -> RecordId {
-        match self {
-            Record::Tenant(tenant) => RecordId::Tenant(tenant.id.clone()),
-            Record::Org(org) => RecordId::Org(org.org_id.clone()),
-            Record::Key(key) => RecordId::Key(key.id.clone()),
-            Record::Admin(admin) => RecordId::Admin(admin.name.clone()),
-        }
-    }
-}
 
 /// A record and the revision that last wrote it.
 #[derive(Clone)]
 pub struct Stored<T> {
     pub version: Revision,
     pub value: T,
+}
+
+impl Stored<Record> {
+    /// The same, as what it is. Fails where an id has led to a record of another kind.
+    pub fn of<T: Recorded>(self) -> Result<Stored<T>, StoreError> {
+        let (version, id) = (self.version, self.value.id());
+        match T::from_record(self.value) {
+            Some(value) => Ok(Stored { version, value }),
+            None => Err(StoreError::Corrupt(format!("{id} is no {}", T::KIND.noun()))),
+        }
+    }
 }
 
 /// One step of a commit.

@@ -12,6 +12,8 @@ pub enum Order {
 /// Which page of the records of one kind, in the order of their keys.
 pub struct Cut<'a> {
     pub kind: Kind,
+    /// Only those whose keys begin so; see [`super::within`].
+    pub within: Option<&'a str>,
     pub order: Order,
     pub skip: usize,
     pub take: usize,

@@ -1,0 +1,224 @@
+//! Who asks for a use case, and what they may: the right to manage records, as a value. Knows what
+//! a caller's rights are, not how a caller was recognised.
+
+use std::sync::Arc;
+
+use super::{Fault, Lack};
+use crate::auth::{Bearer, Identity};
+use crate::model::{Actor, Power, Powers, Principal, Rights, TenantId, Timestamp};
+use crate::snapshot::{Account, Effective, Snapshot};
+
+/// A caller of the use cases. Only authentication makes one, and the program itself.
+///
+/// ```compile_fail,E0451
+/// # fn forge(real: tenantry::control::Authority) -> tenantry::control::Authority {
+/// tenantry::control::Authority { super_admin: true, ..real }
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Authority {
+    actor: Actor,
+    request_id: String,
+    super_admin: bool,
+    speaker: Speaker,
+}
+
+/// Whose rights they are.
+#[derive(Clone)]
+enum Speaker {
+    /// The program's own.
+    System,
+    /// Those of a user or service account.
+    Account { account: Arc<Account>, scopes: Option<Rights>, only: Option<TenantId> },
+    /// Those of a token by which a trusted key vouches for a stranger.
+    Key(Vouched),
+}
+
+/// What a token says for which a trusted key vouches.
+#[derive(Clone)]
+pub struct Vouched {
+    pub key: String,
+    pub tenant: TenantId,
+    pub effective: Effective,
+    /// None when it never ends.
+    pub expires: Option<Timestamp>,
+}
+
+/// By what a caller was recognised, for the audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    Password,
+    ApiToken,
+    Session,
+    Jwt,
+}
+
+impl Via {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Via::Password => "password",
+            Via::ApiToken => "api_token",
+            Via::Session => "session",
+            Via::Jwt => "jwt",
+        }
+    }
+}
+
+impl Authority {
+    /// The program itself: for what no caller asked for.
+    pub(super) fn system() -> Self {
+        let actor = Actor { kind: "system".to_owned(), name: "tenantry".to_owned(), ..Actor::default() };
+        Authority { actor, request_id: String::new(), super_admin: true, speaker: Speaker::System }
+    }
+
+    /// A user who has shown a password or a session.
+    pub(super) fn user(account: Arc<Account>, via: Via) -> Self {
+        Authority {
+            actor: actor(&account, via),
+            request_id: String::new(),
+            super_admin: account.super_admin,
+            speaker: Speaker::Account { account, scopes: None, only: None },
+        }
+    }
+
+    /// The owner of an API token, within the token's bounds. Only a token without bounds makes a
+    /// super admin.
+    pub(super) fn bearer(bearer: Bearer) -> Self {
+        let Bearer { token, account } = bearer;
+        Authority {
+            actor: actor(&account, Via::ApiToken),
+            request_id: String::new(),
+            super_admin: account.super_admin && token.scopes.is_none() && token.tenant.is_none(),
+            speaker: Speaker::Account { account, scopes: token.scopes, only: token.tenant.clone() },
+        }
+    }
+
+    /// Whom a trusted key vouches for, in the tenant for which it speaks.
+    pub(super) fn vouched(identity: &Identity) -> Self {
+        let actor = Actor {
+            kind: "key".to_owned(),
+            id: identity.credential.to_string(),
+            name: identity.tenant.to_string(),
+            via: Via::Jwt.as_str().to_owned(),
+            address: String::new(),
+        };
+        let vouched = Vouched {
+            key: identity.credential.to_string(),
+            tenant: identity.tenant.clone(),
+            effective: identity.effective.clone(),
+            expires: Some(identity.deadline()).filter(|end| *end != u64::MAX).map(Timestamp::from_seconds),
+        };
+        let speaker = Speaker::Key(vouched);
+        Authority { actor, request_id: String::new(), super_admin: false, speaker }
+    }
+
+    /// The same, from an address and within a request, as the audit log shall have it.
+    #[must_use]
+    pub fn within(mut self, address: String, request_id: String) -> Self {
+        self.actor.address = address;
+        self.request_id = request_id;
+        self
+    }
+
+    pub(super) fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The name of the account, or of the tenant for which a key's token speaks.
+    pub fn who(&self) -> &str {
+        &self.actor.name
+    }
+
+    pub fn account(&self) -> Option<&Arc<Account>> {
+        match &self.speaker {
+            Speaker::Account { account, .. } => Some(account),
+            Speaker::System | Speaker::Key(_) => None,
+        }
+    }
+
+    pub fn principal(&self) -> Option<Principal> {
+        self.account().map(|account| account.principal)
+    }
+
+    /// What a token of a trusted key says.
+    pub fn vouched_for(&self) -> Option<&Vouched> {
+        match &self.speaker {
+            Speaker::Key(vouched) => Some(vouched),
+            Speaker::System | Speaker::Account { .. } => None,
+        }
+    }
+
+    /// Whether the caller manages tenants and identities everywhere.
+    pub fn is_super_admin(&self) -> bool {
+        self.super_admin
+    }
+
+    pub fn require_super_admin(&self) -> Result<(), Fault> {
+        if self.super_admin { Ok(()) } else { Err(Fault::Forbidden(Lack::SuperAdmin)) }
+    }
+
+    /// What the caller may do in a tenant; none when they have no access to it, or there is none. A
+    /// super admin has all powers everywhere, and no data by that.
+    pub fn rights(&self, snapshot: &Snapshot, tenant: &TenantId) -> Option<Effective> {
+        let found = snapshot.tenants.get(tenant.as_str())?;
+        let held = match &self.speaker {
+            Speaker::System => None,
+            Speaker::Account { only: Some(only), .. } if only != tenant => None,
+            Speaker::Account { account, scopes, .. } => {
+                let held = found.access.rights(account.principal.id());
+                let held = match account.super_admin {
+                    true => Some(with_all_powers(held.unwrap_or_default())),
+                    false => held,
+                };
+                held.map(|held| scopes.map_or(held.clone(), |scopes| held.narrowed(scopes)))
+            }
+            Speaker::Key(vouched) => (vouched.tenant == *tenant).then(|| vouched.effective.clone()),
+        };
+        if self.super_admin { Some(with_all_powers(held.unwrap_or_default())) } else { held }
+    }
+
+    /// Refuses who lacks a power in a tenant. To whom has no access there, the tenant does not exist.
+    pub fn require(&self, snapshot: &Snapshot, tenant: &TenantId, power: Power) -> Result<Effective, Fault> {
+        let held = self.rights(snapshot, tenant).ok_or_else(|| Fault::no_tenant(tenant))?;
+        match held.powers().allows(power) {
+            true => Ok(held),
+            false => Err(Fault::Forbidden(Lack::Power(power, tenant.clone()))),
+        }
+    }
+
+    /// Refuses to give away what the caller does not have. A super admin may give anything.
+    pub fn require_cover<'a>(
+        &self,
+        held: &Effective,
+        rights: Rights,
+        services: Option<impl IntoIterator<Item = &'a str>>,
+    ) -> Result<(), Fault> {
+        match self.super_admin || held.cover(rights, services) {
+            true => Ok(()),
+            false => Err(Fault::Forbidden(Lack::Grant)),
+        }
+    }
+}
+
+fn with_all_powers(held: Effective) -> Effective {
+    let all = Rights { powers: Powers::ALL, ..Rights::NONE };
+    Effective { everywhere: held.everywhere.union(all), ..held }
+}
+
+fn actor(account: &Account, via: Via) -> Actor {
+    let kind = match account.principal {
+        Principal::User(_) => "user",
+        Principal::ServiceAccount(_) => "service_account",
+    };
+    Actor {
+        kind: kind.to_owned(),
+        id: account.principal.id().to_string(),
+        name: account.name.to_string(),
+        via: via.as_str().to_owned(),
+        address: String::new(),
+    }
+}

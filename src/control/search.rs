@@ -1,0 +1,157 @@
+//! Lists: which records of a type are wanted, in which order, and which page of them.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::{Control, Fault};
+use crate::store::{Cut, Order, Page, Record, Recorded, Store, Stored};
+
+/// Which records of a type are wanted, and which page of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// What a record must contain, in any case; see [`Listed::fields`] for where.
+    pub text: Option<String>,
+    pub filters: Vec<Filter>,
+    pub sort: Sort,
+    pub skip: usize,
+    pub take: usize,
+}
+
+/// By which field a list runs, and which way. Records alike in it run by their ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// None for the id, which costs least.
+    pub field: Option<String>,
+    pub order: Order,
+}
+
+/// What a field of a record must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    pub field: String,
+    pub test: Test,
+    pub value: String,
+}
+
+/// How a field is compared with a filter's value; texts in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test {
+    Equals,
+    NotEquals,
+    /// One of the values, with commas between.
+    In,
+    NotIn,
+    StartsWith,
+    EndsWith,
+    Contains,
+}
+
+/// A record of which there are lists.
+pub trait Listed: Recorded {
+    /// The fields by which a list can be sorted and filtered. Free text is looked for in them all.
+    const FIELDS: &'static [&'static str];
+
+    /// The text of one of [`Listed::FIELDS`]; empty where the record has none.
+    fn field(&self, name: &str) -> Cow<'_, str>;
+}
+
+impl Search {
+    /// All records, from the first.
+    pub fn all(take: usize) -> Self {
+        let sort = Sort { field: None, order: Order::Ascending };
+        Search { text: None, filters: Vec::new(), sort, skip: 0, take }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.text.is_none() && self.filters.is_empty()
+    }
+
+    fn wants<T: Listed>(&self, record: &T) -> bool {
+        let found = self.text.as_ref().is_none_or(|text| {
+            T::FIELDS.iter().any(|field| record.field(field).to_lowercase().contains(&text.to_lowercase()))
+        });
+        found && self.filters.iter().all(|filter| filter.fits(&record.field(&filter.field)))
+    }
+}
+
+impl Filter {
+    fn fits(&self, field: &str) -> bool {
+        let (field, value) = (field.to_lowercase(), self.value.to_lowercase());
+        let listed = || value.split(',').any(|one| one.trim() == field);
+        match self.test {
+            Test::Equals => field == value,
+            Test::NotEquals => field != value,
+            Test::In => listed(),
+            Test::NotIn => !listed(),
+            Test::StartsWith => field.starts_with(&value),
+            Test::EndsWith => field.ends_with(&value),
+            Test::Contains => field.contains(&value),
+        }
+    }
+}
+
+impl Control {
+    /// One page of the records of a type: of all, or of those whose keys begin with `within`, and
+    /// for which `besides` says so.
+    pub(super) async fn search<T: Listed + Send + Sync + 'static>(
+        &self,
+        within: Option<String>,
+        search: Search,
+        besides: impl Fn(&T) -> bool + Send + 'static,
+    ) -> Result<Page<T>, Fault> {
+        self.read(move |store| match &search.sort.field {
+            None => by_id(store, within.as_deref(), &search, besides),
+            Some(field) => {
+                let everything = Search { skip: 0, take: usize::MAX, ..search.clone() };
+                let page = by_id(store, within.as_deref(), &everything, besides)?;
+                Ok(sorted(page, field, &search))
+            }
+        })
+        .await
+    }
+}
+
+fn by_id<T: Listed>(
+    store: &Store,
+    within: Option<&str>,
+    search: &Search,
+    besides: impl Fn(&T) -> bool,
+) -> Result<Page<T>, Fault> {
+    let wants = |record: &Record| T::of_record(record).is_some_and(|one| besides(one) && search.wants(one));
+    let plain = search.is_plain() && within.is_none();
+    let wanted: Option<&dyn Fn(&Record) -> bool> = if plain { None } else { Some(&wants) };
+    let (order, skip, take) = (search.sort.order, search.skip, search.take);
+    let page = store.page(&Cut { kind: T::KIND, within, order, skip, take, wanted })?;
+    let items = page.items.into_iter().map(Stored::of).collect::<Result<_, _>>()?;
+    Ok(Page { items, total: page.total })
+}
+
+fn sorted<T: Listed>(mut page: Page<T>, field: &str, search: &Search) -> Page<T> {
+    let key = |stored: &Stored<T>| stored.value.field(field).to_lowercase();
+    let compare = |a: &Stored<T>, b: &Stored<T>| -> Ordering {
+        match search.sort.order {
+            Order::Ascending => key(a).cmp(&key(b)),
+            Order::Descending => key(b).cmp(&key(a)),
+        }
+    };
+    page.items.sort_by(compare);
+    page.items = page.items.into_iter().skip(search.skip).take(search.take).collect();
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_compare_in_any_case() {
+        let fits = |test: Test, value: &str, field: &str| {
+            Filter { field: "name".to_owned(), test, value: value.to_owned() }.fits(field)
+        };
+        assert!(fits(Test::Equals, "Acme", "aCME") && !fits(Test::Equals, "Acm", "Acme"));
+        assert!(fits(Test::NotEquals, "Acm", "Acme"));
+        assert!(fits(Test::In, "a, b", "B") && !fits(Test::In, "a, b", "c") && fits(Test::NotIn, "a", "b"));
+        assert!(fits(Test::StartsWith, "ac", "Acme") && fits(Test::EndsWith, "ME", "Acme"));
+        assert!(fits(Test::Contains, "cm", "Acme") && !fits(Test::Contains, "x", "Acme"));
+    }
+}
