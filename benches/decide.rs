@@ -11,7 +11,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::request::Parts;
 use http::{Request, header};
-use tenantry::auth::{self, Cache};
+use tenantry::auth::{self, Cache, Reading};
 use tenantry::cli::keypair::KeypairKind;
 use tenantry::cli::signer::Signer;
 use tenantry::model::KeyId;
@@ -29,8 +29,8 @@ fn decide(snapshot: &Snapshot, cache: &mut Cache, parts: &Parts) {
     let host = Host::of(parts).expect("a host");
     let target = target(&snapshot.routes, &host, &parts.method, parts.uri.path()).expect("a target");
     let credential = auth::credential(&parts.headers).expect("a credential");
-    let identity = auth::authenticate(&snapshot.keys, cache, credential.as_bytes(), target.tenant, NOW);
-    let identity = identity.unwrap_or_else(|failure| panic!("{}", failure.reason()));
+    let reading = auth::authenticate(snapshot, cache, credential.as_bytes(), target.tenant, NOW);
+    let Ok(Reading::Known(identity)) = reading else { panic!("a token that is not known") };
     black_box(auth::permit(snapshot, identity, target.service, target.permission).expect("a permit"));
 }
 
@@ -55,7 +55,7 @@ fn benches(criterion: &mut Criterion) {
     for (name, by_host, tokens) in
         [("host, one token", true, 1), ("path, one token", false, 1), ("host, 10,000 tokens", true, 10_000)]
     {
-        let mut cache = Cache::new(CACHED);
+        let mut cache = Cache::new(CACHED).expect("randomness");
         let requests: Vec<Parts> = (0..tokens).map(|number| request(&signer, number, by_host)).collect();
         for request in &requests {
             decide(&snapshot, &mut cache, request);

@@ -36,12 +36,12 @@ fn accepted(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("verify");
     for (kind, algorithm, name) in KINDS {
         let signer = signer(kind, algorithm, "bench");
-        let keys = snapshot(0, vec![trusted(&signer, "bench")]).keys;
+        let state = snapshot(0, vec![trusted(&signer, "bench")]);
         let text = token(&signer, 0, NOW, 3600);
         group.bench_function(name, |bench| {
-            bench.iter(|| verify(black_box(&keys), black_box(&text), Some("t-0"), NOW).is_ok_and(|_| true));
+            bench.iter(|| verify(black_box(&state), black_box(&text), Some("t-0"), NOW).is_ok_and(|_| true));
         });
-        assert!(verify(&keys, &text, Some("t-0"), NOW).is_ok(), "{name}");
+        assert!(verify(&state, &text, Some("t-0"), NOW).is_ok(), "{name}");
     }
     group.finish();
 }
@@ -50,7 +50,7 @@ fn refused(criterion: &mut Criterion) {
     let known = signer(KeypairKind::Rsa2048, Algorithm::RS256, "bench");
     let stranger = signer(KeypairKind::Rsa2048, Algorithm::RS256, "stranger");
     let other = signer(KeypairKind::Ed25519, Algorithm::EdDSA, "bench");
-    let keys = snapshot(0, vec![trusted(&known, "bench")]).keys;
+    let state = snapshot(0, vec![trusted(&known, "bench")]);
     let yesterday = Timestamp::from_seconds(NOW.seconds() - 86_400);
     let good = token(&known, 0, NOW, 3600);
     let mut group = criterion.benchmark_group("refuse");
@@ -63,9 +63,9 @@ fn refused(criterion: &mut Criterion) {
         (Failure::Signature, "t-0", format!("{}AAAA", &good[..good.len() - 4])),
     ] {
         group.bench_function(expected.reason(), |bench| {
-            bench.iter(|| verify(black_box(&keys), black_box(&text), Some(tenant), NOW).is_err());
+            bench.iter(|| verify(black_box(&state), black_box(&text), Some(tenant), NOW).is_err());
         });
-        assert_eq!(verify(&keys, &text, Some(tenant), NOW).err(), Some(expected));
+        assert_eq!(verify(&state, &text, Some(tenant), NOW).err(), Some(expected));
     }
     group.finish();
 }

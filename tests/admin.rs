@@ -20,7 +20,7 @@ use tenantry::auth::password;
 use tenantry::cli::keypair::KeypairKind;
 use tenantry::cli::signer::Signer;
 use tenantry::control::{Control, Fault, Name, NewTenant, Prose, Seen, TenantChange};
-use tenantry::model::{Admin, OrgId, Secret, TenantId, Timestamp};
+use tenantry::model::{OrgId, Secret, TenantId, Timestamp, User};
 use tenantry::snapshot::{Published, Routes, Snapshot};
 use tenantry::store::{Change, Record, RecordId, Store};
 
@@ -285,7 +285,7 @@ async fn one_of_two_writes_with_the_same_tag_wins() {
 async fn two_nodes_write_one_record() {
     let dir = tempfile::tempdir().expect("a directory");
     let (one, store, published) = control(&dir);
-    let two = Arc::new(Control::new(store.clone(), published));
+    let two = Arc::new(Control::new(store.clone(), published).expect("the audit log"));
     let secret = || Secret::new(PASSWORD.to_owned());
     one.first_admin(None, Some(secret()), Timestamp::now()).await.expect("an admin");
     let (here, now) = (IpAddr::V4(Ipv4Addr::LOCALHOST), Timestamp::now());
@@ -311,9 +311,9 @@ async fn two_nodes_write_one_record() {
 async fn a_write_is_answered_when_it_is_live() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Arc::new(Store::open(dir.path()).expect("a store"));
-    let (_, _, mut commits) = store.follow().expect("the records");
+    let (_, mut commits) = store.follow(&[], drop).expect("the commits");
     let published = Published::new(Snapshot::new(Routes::new(&[]).into(), 0, []));
-    let control = Control::new(store, published.clone());
+    let control = Control::new(store, published.clone()).expect("the audit log");
     let secret = || Secret::new(PASSWORD.to_owned());
     control.first_admin(None, Some(secret()), Timestamp::now()).await.expect("an admin");
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -412,7 +412,7 @@ async fn a_key_is_trusted_and_no_longer() {
     });
     assert_eq!(key, expected);
     let kid = key["id"].as_str().expect("an id");
-    assert!(port.published.load().keys.get(kid).is_some(), "live when answered");
+    assert!(port.published.load().keys.get(None, kid).is_some(), "live when answered");
     assert_eq!(port.get(&path).await.json(), key);
     assert_eq!(port.get("/api/v1/keys").await.json(), json!({"results": [key], "total": 1}));
     let again = port.post("/api/v1/keys", &json!({"public_key": pem})).await.refused(409);
@@ -434,7 +434,7 @@ async fn a_key_is_trusted_and_no_longer() {
     port.put(&path, &json!({"id": "other"})).await.flaws(&["id"]);
 
     assert_eq!(port.delete(&path).await.status, 204);
-    assert!(port.published.load().keys.get(kid).is_none(), "gone when answered");
+    assert!(port.published.load().keys.get(None, kid).is_none(), "gone when answered");
     port.delete(&path).await.refused(404);
     port.get(&path).await.refused(404);
     port.put(&path, &json!({})).await.refused(404);
@@ -518,7 +518,7 @@ async fn a_deleted_tenant_is_taken_out_of_keys() {
     assert_eq!(port.post("/api/v1/tenants", &json!({"id": "acme"})).await.status, 200);
     assert_eq!(port.get("/api/v1/keys/k").await.json()["tenants"], json!(["beta"]));
     let snapshot = port.published.load();
-    let key = snapshot.keys.get("k").expect("the key");
+    let key = snapshot.keys.get(None, "k").expect("the key");
     assert!(!key.record.tenants.covers("acme") && key.record.tenants.covers("beta"));
 }
 
@@ -569,12 +569,15 @@ async fn a_changed_password_ends_the_old_one() {
     let port = Port::start().await;
     assert_eq!(port.get("/api/v1/me").await.status, 200);
     let password_hash = password::hash(&Secret::new("another".to_owned())).expect("a hash");
-    let admin = Admin { name: USER.to_owned(), password_hash, created_at: Timestamp::now() };
-    port.store.commit(&[], vec![Change::Put(Record::Admin(admin))]).expect("a commit");
+    let account = port.published.load().users.get(USER).expect("the user").clone();
+    let id = RecordId::User(account.principal.id());
+    let user = port.store.find::<User>(&id).expect("reads").expect("the user").value;
+    let renewed = User { password_hash: Some(password_hash), ..user };
+    port.commit(vec![Change::Put(renewed.into())]).await;
     port.get("/api/v1/me").await.refused(401);
     let renewed = port.anonymous(Method::GET, "/api/v1/me").basic_auth(USER, Some("another"));
     assert_eq!(port.send(renewed).await.status, 200);
-    port.store.commit(&[], vec![Change::Delete(RecordId::Admin(USER.to_owned()))]).expect("a commit");
+    port.commit(vec![Change::Delete(id)]).await;
     let gone = port.anonymous(Method::GET, "/api/v1/me").basic_auth(USER, Some("another"));
     port.send(gone).await.refused(401);
 }

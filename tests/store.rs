@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::time::Instant;
 
-use tenantry::model::{Admin, OrgId, OrgRecord, Tenant, TenantId, Timestamp};
-use tenantry::store::{Change, Expect, Record, RecordId, Revision, Store, StoreError, Stored};
+use tenantry::model::{Id, OrgId, OrgRecord, Tenant, TenantId, Timestamp, User, UserName};
+use tenantry::store::{Change, Commits, Expect, Kind, Record, RecordId, Revision, Store, StoreError, Stored};
 
 type Content = BTreeMap<RecordId, (Revision, Record)>;
 
@@ -21,14 +21,8 @@ fn id(text: &str) -> TenantId {
 
 fn tenant(name: &str, description: &str) -> Record {
     let at = Timestamp::from_seconds(1);
-    Record::Tenant(Tenant {
-        id: id(name),
-        name: name.to_owned(),
-        description: description.to_owned(),
-        org_id: OrgId::nth(&id(name), 1),
-        created_at: at,
-        updated_at: at,
-    })
+    let tenant = Tenant::new(id(name), OrgId::nth(&id(name), 1), at);
+    Record::Tenant(Tenant { description: description.to_owned(), ..tenant })
 }
 
 fn org(name: &str, millis: u64) -> Record {
@@ -40,9 +34,34 @@ fn org(name: &str, millis: u64) -> Record {
     })
 }
 
-fn admin(name: &str) -> Record {
-    let created_at = Timestamp::from_seconds(1);
-    Record::Admin(Admin { name: name.to_owned(), password_hash: "$argon2id$".to_owned(), created_at })
+fn user(name: &str) -> Record {
+    let at = Timestamp::from_seconds(1);
+    Record::User(User {
+        id: Id::from_random([1; 16]),
+        name: UserName::parse(name).expect("a name"),
+        first_name: String::new(),
+        last_name: String::new(),
+        password_hash: Some("$argon2id$".to_owned()),
+        super_admin: true,
+        disabled: false,
+        restricted: false,
+        created_at: at,
+        updated_at: at,
+    })
+}
+
+/// Every record of a store.
+fn all(store: &Store) -> Result<(Revision, Vec<Stored<Record>>), StoreError> {
+    let mut records = Vec::new();
+    let revision = store.load(Kind::ALL, |stored| records.push(stored))?;
+    Ok((revision, records))
+}
+
+/// Every record of a store, and what comes after.
+fn followed(store: &Store) -> Result<(Revision, Vec<Stored<Record>>, Commits), StoreError> {
+    let mut records = Vec::new();
+    let (revision, commits) = store.follow(Kind::ALL, |stored| records.push(stored))?;
+    Ok((revision, records, commits))
 }
 
 fn put(record: &Record) -> Change {
@@ -71,7 +90,7 @@ fn a_new_store_is_empty_and_its_owners_alone() {
     let parent = tempfile::tempdir().expect("a directory");
     let dir = parent.path().join("deep/data");
     let store = Store::open(&dir).expect("opens");
-    let (revision, records) = store.load().expect("loads");
+    let (revision, records) = all(&store).expect("loads");
     assert_eq!((revision, records.len()), (0, 0));
     let mode = |path: &Path| fs::metadata(path).expect("exists").permissions().mode() & 0o777;
     assert_eq!(mode(&dir), 0o700);
@@ -83,7 +102,7 @@ fn a_new_store_is_empty_and_its_owners_alone() {
 fn every_kind_comes_back_after_reopening_with_the_revision_that_wrote_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::open(dir.path()).expect("opens");
-    let records = [tenant("acme", "ä \"quoted\" \u{0}"), org("acme", 7), admin("root")];
+    let records = [tenant("acme", "ä \"quoted\" \u{0}"), org("acme", 7), user("root")];
     for (record, revision) in records.iter().zip(1..) {
         let committed = store.commit(&[(record.id(), Expect::Absent)], vec![put(record)]);
         assert_eq!(committed.expect("commits"), revision);
@@ -94,7 +113,7 @@ fn every_kind_comes_back_after_reopening_with_the_revision_that_wrote_it() {
         let stored = store.get(&record.id()).expect("reads").expect("is there");
         assert!(stored.version == revision && stored.value == *record, "{}", record.id());
     }
-    let (revision, all) = store.load().expect("loads");
+    let (revision, all) = all(&store).expect("loads");
     assert_eq!((revision, all.len()), (3, 3));
     let acme = records[0].id();
     let committed = store.commit(&[(acme.clone(), Expect::Version(1))], vec![Change::Delete(acme.clone())]);
@@ -114,7 +133,7 @@ fn what_is_there_is_not_absent_and_what_is_not_has_no_version() {
     let gone = RecordId::Tenant(id("gone"));
     let conflict = refusal(store.commit(&[(gone, Expect::Version(1))], vec![put(&acme)]));
     assert_eq!(conflict.to_string(), "tenant \"gone\" does not exist, which is not what was expected");
-    assert_eq!(store.load().expect("loads").0, 1);
+    assert_eq!(all(&store).expect("loads").0, 1);
 }
 
 #[test]
@@ -123,11 +142,11 @@ fn a_conflict_in_one_record_leaves_all_as_they_were_and_is_told_to_nobody() {
     let store = Store::open(dir.path()).expect("opens");
     let old = tenant("acme", "old");
     store.commit(&[], vec![put(&old)]).expect("commits");
-    let (_, _, mut commits) = store.follow().expect("follows");
+    let (_, _, mut commits) = followed(&store).expect("follows");
     let changes = vec![put(&tenant("acme", "new")), put(&tenant("other", "new")), put(&org("other", 1))];
-    let expect = [(old.id(), Expect::Version(1)), (RecordId::Admin("root".to_owned()), Expect::Version(1))];
+    let expect = [(old.id(), Expect::Version(1)), (user("root").id(), Expect::Version(1))];
     assert!(matches!(refusal(store.commit(&expect, changes)), StoreError::Conflict { found: None, .. }));
-    let (revision, records) = store.load().expect("loads");
+    let (revision, records) = all(&store).expect("loads");
     assert!(revision == 1 && records.len() == 1 && records[0].value == old);
     assert!(commits.try_recv().is_err());
 }
@@ -182,9 +201,9 @@ fn followers_see_every_commit_once_and_in_order() {
             });
         }
         start.wait();
-        (0..10).map(|_| store.follow().expect("follows")).collect::<Vec<_>>()
+        (0..10).map(|_| followed(&store).expect("follows")).collect::<Vec<_>>()
     });
-    let (last, records) = store.load().expect("loads");
+    let (last, records) = all(&store).expect("loads");
     assert_eq!(last, WRITERS * COMMITS);
     let expected = content(records);
     for (mut revision, records, mut commits) in followed {
@@ -203,11 +222,11 @@ fn followers_see_every_commit_once_and_in_order() {
 fn a_commit_is_sent_before_it_returns_and_a_gone_follower_hinders_none() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::open(dir.path()).expect("opens");
-    let (_, _, gone) = store.follow().expect("follows");
-    let (_, _, mut commits) = store.follow().expect("follows");
+    let (_, _, gone) = followed(&store).expect("follows");
+    let (_, _, mut commits) = followed(&store).expect("follows");
     drop(gone);
     for expected in 1..3 {
-        let revision = store.commit(&[], vec![put(&admin("root"))]).expect("commits");
+        let revision = store.commit(&[], vec![put(&user("root"))]).expect("commits");
         let sent = commits.try_recv().expect("is there already");
         assert_eq!((revision, sent.revision, sent.changes.len()), (expected, expected, 1));
     }
@@ -226,7 +245,7 @@ fn an_open_store_is_in_use() {
 fn a_store_that_was_never_finished_is_made_anew() {
     let dir = tempfile::tempdir().expect("a directory");
     fs::write(dir.path().join("tenantry.redb.new"), [0; 8192]).expect("writes");
-    assert_eq!(Store::open(dir.path()).expect("opens").load().expect("loads").0, 0);
+    assert_eq!(all(&Store::open(dir.path()).expect("opens")).expect("loads").0, 0);
 }
 
 #[test]
@@ -293,7 +312,7 @@ fn a_record_that_does_not_parse_is_named_and_nothing_is_loaded() {
     });
     let store = Store::open(dir.path()).expect("opens");
     for refusal in
-        [refusal(store.load()), refusal(store.follow()), refusal(store.get(&RecordId::Tenant(id("acme"))))]
+        [refusal(all(&store)), refusal(followed(&store)), refusal(store.get(&RecordId::Tenant(id("acme"))))]
     {
         assert!(matches!(refusal, StoreError::Corrupt(_)));
         assert!(refusal.to_string().contains("tenant \"acme\""), "{refusal}");
@@ -313,7 +332,7 @@ fn changes_of(revision: Revision) -> Vec<Change> {
 
 fn write_until_killed(dir: &Path) {
     let store = Store::open(dir).expect("opens");
-    let (first, _) = store.load().expect("loads");
+    let (first, _) = all(&store).expect("loads");
     let mut out = std::io::stdout();
     for revision in first + 1.. {
         let committed = store.commit(&[], changes_of(revision)).expect("commits");
@@ -359,7 +378,7 @@ fn a_killed_writer_loses_nothing_that_it_acknowledged() {
     for round in 0..20 {
         let test = "a_killed_writer_loses_nothing_that_it_acknowledged";
         let acknowledged = kill_a_writer(dir.path(), test, f64::from(round) / 20.0);
-        let (found, records) = Store::open(dir.path()).expect("opens").load().expect("loads");
+        let (found, records) = all(&Store::open(dir.path()).expect("opens")).expect("loads");
         assert!((acknowledged..=acknowledged + 1).contains(&found), "{found} after {acknowledged}");
         for next in revision + 1..=found {
             apply(&mut expected, next, &changes_of(next));

@@ -91,14 +91,7 @@ fn records(name: &str) -> Result<[Record; 2]> {
     let id = TenantId::parse(name)?;
     let (org_id, now) = (OrgId::nth(&id, 1), Timestamp::now());
     let org = OrgRecord { org_id: org_id.clone(), tenant: id.clone(), created_at: now, deleted_at: None };
-    let tenant = Tenant {
-        id,
-        name: name.to_owned(),
-        description: String::new(),
-        org_id,
-        created_at: now,
-        updated_at: now,
-    };
+    let tenant = Tenant::new(id, org_id, now);
     Ok([Record::Org(org), Record::Tenant(tenant)])
 }
 

@@ -39,20 +39,15 @@ pub fn snapshot(tenants: usize, keys: Vec<TrustedKey>) -> Snapshot {
 
 pub fn tenant(number: usize) -> Record {
     let id = TenantId::parse(&format!("t-{number}")).expect("a good id");
-    Record::Tenant(Tenant {
-        name: format!("Tenant {number}"),
-        description: String::new(),
-        org_id: OrgId::nth(&id, 1),
-        id,
-        created_at: NOW,
-        updated_at: NOW,
-    })
+    let tenant = Tenant::new(id.clone(), OrgId::nth(&id, 1), NOW);
+    Record::Tenant(Tenant { name: format!("Tenant {number}"), ..tenant })
 }
 
 /// The signer's key, trusted for every tenant under this id.
 pub fn trusted(signer: &Signer, id: &str) -> TrustedKey {
     TrustedKey {
         id: KeyId::parse(id).expect("a good id"),
+        owner: None,
         algorithm: signer.algorithm(),
         public: signer.public().clone(),
         tenants: TenantScope::All,
@@ -63,6 +58,8 @@ pub fn trusted(signer: &Signer, id: &str) -> TrustedKey {
         leeway: 0,
         fallback: false,
         grants: Grants::ALL,
+        role: None,
+        scopes_claim: None,
         description: String::new(),
         created_at: NOW,
     }

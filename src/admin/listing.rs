@@ -100,10 +100,11 @@ mod tests {
 
     #[test]
     fn pages_count_from_one() {
-        let search = Search { text: None, order: Order::Ascending, skip: 0, take: 10 };
+        let search = Search::all(10);
         assert_eq!(listing(&[]).ok(), Some(search.clone()));
         let query = [("page", "3"), ("size", "20"), ("q", "Acme"), ("sort", "id:desc")];
-        let third = Search { text: Some("Acme".into()), order: Order::Descending, skip: 40, take: 20 };
+        let sort = Sort { field: None, order: Order::Descending };
+        let third = Search { text: Some("Acme".into()), sort, skip: 40, ..Search::all(20) };
         assert_eq!(listing(&query).ok(), Some(third));
         assert_eq!(listing(&[("q", "")]).ok(), Some(search));
         assert!(listing(&[("page", "18446744073709551615"), ("size", "1000")]).is_ok());

@@ -230,6 +230,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn named(tenant: &str) -> Names<'_> {
+        Names { tenant, scopes: Some("scope") }
+    }
+
     #[test]
     fn headers_are_read_strictly() {
         let read = header(br#"{"alg":"RS256","typ":"JWT","kid":"a\u0062"}"#).expect("a header");
@@ -260,7 +264,8 @@ mod tests {
 
     #[test]
     fn dates_are_numbers_and_nothing_else() {
-        let exp = |value: &str| claims(format!(r#"{{"exp":{value}}}"#).as_bytes(), "sub").map(|c| c.exp);
+        let exp =
+            |value: &str| claims(format!(r#"{{"exp":{value}}}"#).as_bytes(), &named("sub")).map(|c| c.exp);
         assert_eq!(exp("5"), Some(Some(Date { floor: 5, ceil: 5 })));
         assert_eq!(exp("5.5"), Some(Some(Date { floor: 5, ceil: 6 })));
         assert_eq!(exp("253402300799"), Some(Some(Date { floor: 253_402_300_799, ceil: 253_402_300_799 })));
@@ -273,7 +278,7 @@ mod tests {
     fn audiences_are_texts() {
         let aud = |value: &str| {
             let json = format!(r#"{{"aud":{value}}}"#);
-            claims(json.as_bytes(), "sub").map(|c| c.aud.map(|all| all.len()))
+            claims(json.as_bytes(), &named("sub")).map(|c| c.aud.map(|all| all.len()))
         };
         assert_eq!(aud(r#""a""#), Some(Some(1)));
         assert_eq!(aud(r#"["a","b"]"#), Some(Some(2)));
@@ -286,10 +291,24 @@ mod tests {
     #[test]
     fn the_tenant_may_stand_in_any_claim() {
         let json = br#"{"org":"acme","iss":"idp"}"#;
-        assert_eq!(claims(json, "org").and_then(|c| c.tenant), Some("acme".into()));
-        assert_eq!(claims(json, "iss").and_then(|c| c.tenant), Some("idp".into()));
-        assert_eq!(claims(json, "sub").map(|c| c.tenant), Some(None));
-        assert_eq!(claims(br#"{"org":["acme"]}"#, "org"), None);
+        assert_eq!(claims(json, &named("org")).and_then(|c| c.tenant), Some("acme".into()));
+        assert_eq!(claims(json, &named("iss")).and_then(|c| c.tenant), Some("idp".into()));
+        assert_eq!(claims(json, &named("sub")).map(|c| c.tenant), Some(None));
+        assert_eq!(claims(br#"{"org":["acme"]}"#, &named("org")), None);
+    }
+
+    #[test]
+    fn scopes_are_a_list_or_one_text() {
+        let scopes = |value: &str| {
+            let json = format!(r#"{{"scope":{value}}}"#);
+            claims(json.as_bytes(), &named("sub")).map(|c| c.scopes.map(|all| all.join(",")))
+        };
+        assert_eq!(scopes(r#""a:read  b:write""#), Some(Some("a:read,b:write".to_owned())));
+        assert_eq!(scopes(r#"["a","b c"]"#), Some(Some("a,b c".to_owned())));
+        assert_eq!(scopes(r#""""#), Some(Some(String::new())));
+        for bad in ["7", "{}", r#"["a",7]"#, "null"] {
+            assert_eq!(scopes(bad), None, "{bad}");
+        }
     }
 
     #[test]
@@ -303,13 +322,13 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..128)) {
-            let _ = (header(&bytes), claims(&bytes, "sub"));
+            let _ = (header(&bytes), claims(&bytes, &named("sub")));
         }
 
         #[test]
         fn reads_what_serde_json_reads(name in "[a-z]{1,4}", exp in any::<u32>(), iss in ".{0,12}") {
             let json = serde_json::json!({ "iss": iss, "exp": exp, "tenant": name }).to_string();
-            let read = claims(json.as_bytes(), "tenant").expect("sound claims");
+            let read = claims(json.as_bytes(), &named("tenant")).expect("sound claims");
             prop_assert_eq!(read.iss.as_deref(), Some(iss.as_str()));
             prop_assert_eq!(read.exp.map(|d| d.floor), Some(u64::from(exp)));
             prop_assert_eq!(read.tenant.as_deref(), Some(name.as_str()));

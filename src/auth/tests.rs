@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Cache, Denied, Failure, authenticate, permit};
+use super::{Cache, Denied, Failure, Reading, authenticate, permit};
 use crate::model::{
     Algorithm, Api, Grants, KeyId, OrgId, Permission, PublicKey, Service, Tenant, TenantClaim, TenantId,
     TenantScope, Timeouts, Timestamp, TrustedKey, Unlisted,
@@ -117,9 +117,7 @@ impl Raw {
                 self.tenants.insert(id, *nth);
                 let (id, at) = (tenant_id(id), Timestamp::from_seconds(0));
                 let org_id = OrgId::nth(&id, *nth);
-                let (name, description) = (String::new(), String::new());
-                let tenant = Tenant { id, name, description, org_id, created_at: at, updated_at: at };
-                Some(Change::Put(Record::Tenant(tenant)))
+                Some(Change::Put(Record::Tenant(Tenant::new(id, org_id, at))))
             }
             Step::DeleteTenant(id) => {
                 self.tenants.remove(id);
@@ -133,7 +131,7 @@ impl Raw {
             }
             Step::DeleteKey(id) => {
                 self.keys.remove(id);
-                Some(Change::Delete(RecordId::Key(KeyId::parse(id).expect("an id"))))
+                Some(Change::Delete(RecordId::Key(None, KeyId::parse(id).expect("an id"))))
             }
             Step::Ask(..) => None,
         }
@@ -148,6 +146,7 @@ fn record(id: &str, key: &RawKey) -> TrustedKey {
     let scope = |ids: &Vec<&str>| TenantScope::Only(ids.iter().map(|id| tenant_id(id)).collect());
     TrustedKey {
         id: KeyId::parse(id).expect("an id"),
+        owner: None,
         algorithm: Algorithm::EdDSA,
         public: public(key.pair),
         tenants: key.scope.as_ref().map_or(TenantScope::All, scope),
@@ -158,6 +157,8 @@ fn record(id: &str, key: &RawKey) -> TrustedKey {
         leeway: key.leeway,
         fallback: key.fallback,
         grants: Grants::parse(key.patterns.iter().copied()).expect("patterns"),
+        role: None,
+        scopes_claim: None,
         description: String::new(),
         created_at: Timestamp::from_seconds(0),
     }
@@ -241,11 +242,12 @@ fn verdict(
     permission: Permission,
     now: u64,
 ) -> Verdict {
-    let identity = authenticate(&snapshot.keys, cache, credential, asked, Timestamp::from_seconds(now));
-    let Ok(identity) = identity else { return Verdict::Unknown };
+    let reading = authenticate(snapshot, cache, credential, asked, Timestamp::from_seconds(now));
+    let Ok(Reading::Known(identity)) = reading else { return Verdict::Unknown };
     match permit(snapshot, identity, &snapshot.routes.services()[0], permission) {
         Ok(permit) => Verdict::Permitted(permit.tenant().header.to_str().expect("text").to_owned()),
         Err(Denied::UnknownTenant) => Verdict::NoTenant,
+        Err(Denied::Suspended) => unreachable!("no tenant here is suspended"),
         Err(Denied::Lacks(lacking)) => {
             assert_eq!(lacking, permission);
             Verdict::Lacks
@@ -263,7 +265,7 @@ proptest! {
     ) {
         let credentials: Vec<Vec<u8>> = tokens.iter().map(Token::credential).collect();
         let permissions: Vec<Permission> = Grants::ALL.iter().collect();
-        let (mut raw, mut cache) = (Raw::default(), Cache::new(16));
+        let (mut raw, mut cache) = (Raw::default(), Cache::new(16).expect("randomness"));
         let (mut snapshot, mut clock) = (Snapshot::new(routes(), 0, []), NOW);
         for step in &steps {
             if let Some(change) = raw.apply(step) {
@@ -296,13 +298,16 @@ fn the_cache_holds_no_more_than_it_may_and_forgets_no_rule() {
     };
     let stored = Stored { version: 1, value: Record::Key(record("k1", &key)) };
     let snapshot = Snapshot::new(routes(), 1, [stored]);
-    let mut cache = Cache::new(BOUND);
+    let mut cache = Cache::new(BOUND).expect("randomness");
     let mut ask = |exp: u64, asked: &str, now: u64| {
         let token = Token { pair: 0, kid: Some("k1"), tenant: "a", issuer: None, exp: Some(exp) };
         let now = Timestamp::from_seconds(now);
-        let result = authenticate(&snapshot.keys, &mut cache, &token.credential(), asked, now);
+        let result = authenticate(&snapshot, &mut cache, &token.credential(), asked, now);
         assert!(cache.len() <= BOUND, "{}", cache.len());
-        result.map(|identity| identity.deadline)
+        result.map(|reading| match reading {
+            Reading::Known(identity) => identity.deadline(),
+            Reading::Password(_) => unreachable!("it is a token"),
+        })
     };
     for nth in 1..=1000 {
         assert_eq!(ask(NOW + nth, "a", NOW), Ok(NOW + nth));

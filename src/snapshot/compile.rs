@@ -235,7 +235,7 @@ mod tests {
                 Step::PutTenant(tenant) => Change::Put(Record::Tenant(tenant)),
                 Step::PutKey(key) => Change::Put(Record::Key(key)),
                 Step::DeleteTenant(id) => Change::Delete(RecordId::Tenant(id)),
-                Step::DeleteKey(id) => Change::Delete(RecordId::Key(id)),
+                Step::DeleteKey(id) => Change::Delete(RecordId::Key(None, id)),
             }
         }
     }
@@ -243,8 +243,7 @@ mod tests {
     fn tenant() -> impl Strategy<Value = model::Tenant> {
         (tenant_id(), 1..4_u32, "[a-z]{0,3}").prop_map(|(id, nth, name)| {
             let (org_id, at) = (OrgId::nth(&id, nth), Timestamp::from_seconds(0));
-            let description = String::new();
-            model::Tenant { id, name, description, org_id, created_at: at, updated_at: at }
+            model::Tenant { name, ..model::Tenant::new(id, org_id, at) }
         })
     }
 
@@ -260,6 +259,7 @@ mod tests {
         (key_id(), scope, algorithm, 0..3_u8, any::<bool>()).prop_map(
             |(id, scope, algorithm, leeway, fallback)| TrustedKey {
                 id,
+                owner: None,
                 algorithm,
                 public: public(),
                 tenants: scope.map_or(TenantScope::All, TenantScope::Only),
@@ -270,6 +270,8 @@ mod tests {
                 leeway,
                 fallback,
                 grants: Grants::ALL,
+                role: None,
+                scopes_claim: None,
                 description: String::new(),
                 created_at: Timestamp::from_seconds(0),
             },
@@ -288,7 +290,7 @@ mod tests {
     type View = (Revision, [usize; 2], Vec<Option<Tenant>>, Vec<Option<TrustedKey>>, Option<KeyId>);
 
     fn copy(tenant: &Tenant) -> Tenant {
-        Tenant { id: tenant.id.clone(), org_id: tenant.org_id.clone(), header: tenant.header.clone() }
+        tenant.clone()
     }
 
     /// All that can be seen of a snapshot.
@@ -297,7 +299,7 @@ mod tests {
             snapshot.revision,
             [snapshot.tenants.len(), snapshot.keys.len()],
             TENANTS.map(|id| snapshot.tenants.get(id).map(|tenant| copy(tenant))).into(),
-            KEYS.map(|id| snapshot.keys.get(id).map(|key| key.record.clone())).into(),
+            KEYS.map(|id| snapshot.keys.get(None, id).map(|key| key.record.clone())).into(),
             snapshot.keys.fallback().map(|key| key.record.id.clone()),
         )
     }
@@ -323,11 +325,11 @@ mod tests {
                 prop_assert_eq!(view(&next), view(&Snapshot::new(routes.clone(), revision, stored)));
                 // What was not touched is the very same: cached verdicts live by that.
                 let touched: Vec<RecordId> = changes.iter().map(Change::id).collect();
-                let keys_touched = touched.iter().any(|id| matches!(id, RecordId::Key(_)));
+                let keys_touched = touched.iter().any(|id| matches!(id, RecordId::Key(..)));
                 prop_assert_eq!(next.keys.generation() != snapshot.keys.generation(), keys_touched);
                 for id in KEYS {
-                    let named = RecordId::Key(KeyId::parse(id).expect("an id"));
-                    if let (Some(before), Some(after)) = (snapshot.keys.get(id), next.keys.get(id)) {
+                    let named = RecordId::Key(None, KeyId::parse(id).expect("an id"));
+                    if let (Some(before), Some(after)) = (snapshot.keys.get(None, id), next.keys.get(None, id)) {
                         prop_assert_eq!(Arc::ptr_eq(before, after), !touched.contains(&named));
                     }
                 }

@@ -61,7 +61,7 @@ mod tests {
     use crate::store::{Change, Store};
 
     fn names(page: &Page<Record>) -> Vec<String> {
-        page.items.iter().map(|stored| stored.value.id().address().1.to_owned()).collect()
+        page.items.iter().map(|stored| stored.value.id().key().into_owned()).collect()
     }
 
     #[test]
@@ -71,11 +71,10 @@ mod tests {
         for name in ["b1", "a1", "c2", "d1"] {
             let id = TenantId::parse(name).expect("an id");
             let (org_id, at) = (OrgId::nth(&id, 1), Timestamp::from_seconds(1));
-            let (name, description) = (name.to_owned(), String::new());
-            let tenant = Tenant { id, name, description, org_id, created_at: at, updated_at: at };
+            let tenant = Tenant::new(id, org_id, at);
             store.commit(&[], vec![Change::Put(Record::Tenant(tenant))]).expect("a commit");
         }
-        let ones: &dyn Fn(&Record) -> bool = &|record| record.id().address().1.ends_with('1');
+        let ones: &dyn Fn(&Record) -> bool = &|record| record.id().key().ends_with('1');
         for (order, skip, take, wanted, expected, total) in [
             (Order::Ascending, 0, 3, None, vec!["a1", "b1", "c2"], 4),
             (Order::Ascending, 3, 3, None, vec!["d1"], 4),
@@ -85,7 +84,7 @@ mod tests {
             (Order::Ascending, usize::MAX, 9, None, vec![], 4),
             (Order::Ascending, 0, 0, Some(ones), vec![], 3),
         ] {
-            let cut = Cut { kind: Kind::Tenant, order, skip, take, wanted };
+            let cut = Cut { kind: Kind::Tenant, within: None, order, skip, take, wanted };
             let page = store.page(&cut).expect("a page");
             assert_eq!((names(&page), page.total), (expected.iter().map(|&n| n.to_owned()).collect(), total));
         }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use redb::StorageBackend;
 
-use super::{Change, Record, RecordId, Revision, Store, Stored};
+use super::{Change, Kind, Record, RecordId, Revision, Store, Stored};
 use crate::model::{OrgId, OrgRecord, Tenant, TenantId, Timestamp};
 
 /// A disk that remembers in which order it got what. Its clones are the same disk.
@@ -135,12 +135,9 @@ fn changes(revision: Revision) -> Vec<Change> {
     let (tenant, org_id) = (id(revision), OrgId::nth(&id(revision), 1));
     vec![
         Change::Put(Record::Tenant(Tenant {
-            id: tenant.clone(),
             name: revision.to_string(),
             description: "long ".repeat(usize::try_from(revision % 7).expect("small") * 400),
-            org_id: org_id.clone(),
-            created_at: at,
-            updated_at: at,
+            ..Tenant::new(tenant.clone(), org_id.clone(), at)
         })),
         Change::Put(Record::Org(OrgRecord { org_id, tenant, created_at: at, deleted_at: None })),
         Change::Delete(RecordId::Tenant(id(revision + 2))),
@@ -163,9 +160,9 @@ fn content(revision: Revision) -> BTreeMap<RecordId, (Revision, Record)> {
 
 /// The store's revision, after a look at every record.
 fn whole(store: &Store) -> Revision {
-    let (revision, records) = store.load().expect("loads");
-    let found: BTreeMap<_, _> =
-        records.into_iter().map(|Stored { version, value }| (value.id(), (version, value))).collect();
+    let mut found = BTreeMap::new();
+    let each = |Stored { version, value }: Stored<Record>| drop(found.insert(value.id(), (version, value)));
+    let revision = store.load(Kind::ALL, each).expect("loads");
     assert!(found == content(revision), "revision {revision} is not whole");
     revision
 }

@@ -16,7 +16,7 @@ use tenantry::admin::{Wiring, router, serve};
 use tenantry::control::Control;
 use tenantry::model::{Secret, Timestamp};
 use tenantry::snapshot::{Published, Routes, Snapshot, follow};
-use tenantry::store::Store;
+use tenantry::store::{Change, Record, Store, Stored};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -109,13 +109,22 @@ pub fn logged() -> String {
 /// Control over a new store, followed and live.
 pub fn control(dir: &TempDir) -> (Arc<Control>, Arc<Store>, Arc<Published>) {
     let store = Arc::new(Store::open(dir.path()).expect("a store"));
-    let (revision, records, commits) = store.follow().expect("the records");
-    let published = Published::new(Snapshot::new(Routes::new(&[]).into(), revision, records));
+    let mut first = Snapshot::empty(Routes::new(&[]).into());
+    let each = |stored: Stored<Record>| first.put(stored.value, stored.version);
+    let (revision, commits) = store.follow(Snapshot::KINDS, each).expect("the records");
+    let published = Published::new(Snapshot { revision, ..first });
     tokio::spawn(follow(commits, published.clone()));
-    (Arc::new(Control::new(store.clone(), published.clone())), store, published)
+    let control = Control::new(store.clone(), published.clone()).expect("the audit log");
+    (Arc::new(control), store, published)
 }
 
 impl Port {
+    /// Writes past all use cases, and waits until it is live.
+    pub async fn commit(&self, changes: Vec<Change>) {
+        let revision = self.store.commit(&[], changes).expect("a commit");
+        self.published.reached(revision).await;
+    }
+
     /// A port with one admin, [`USER`].
     pub async fn start() -> Port {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
