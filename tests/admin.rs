@@ -89,8 +89,11 @@ async fn the_document_is_whole() {
         let pointer = reference.split('"').next().expect("a pointer");
         assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
     }
+    let mut names = BTreeSet::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("an item") {
+            let name = operation["operationId"].as_str().expect("a name");
+            assert!(names.insert(name), "{method} {path}: {name} is another operation's name");
             assert!(operation["summary"].as_str().is_some_and(|text| text.len() > 8), "{method} {path}");
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 assert!(parameter["description"].is_string(), "{method} {path}: {parameter}");
@@ -362,6 +365,7 @@ async fn paths_and_methods_that_are_none() {
         port.get(path).await.refused(404);
         port.send(port.anonymous(Method::GET, path)).await.refused(404);
     }
+    port.get("/api/v1/tenants/%FF").await.refused(404);
     let answer = port.send(port.admin(Method::POST, "/api/v1/tenants/acme")).await;
     answer.refused(405);
     let allowed: BTreeSet<_> = answer.header("allow").split(',').map(str::trim).collect();

@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponseParts, ResponseParts};
+use utoipa::IntoParams;
 
 use super::problem::Refusal;
 use crate::control::Seen;
@@ -23,6 +24,16 @@ impl IntoResponseParts for ETag {
         parts.headers_mut().insert(header::ETAG, tag);
         Ok(parts)
     }
+}
+
+/// The header that [`IfMatch`] reads.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes the header to readers of the document; `IfMatch` reads it")]
+pub(super) struct Precondition {
+    /// Only at one of these versions: `*`, or entity tags as the gateway gave them.
+    #[param(rename = "If-Match", example = "*", required = false, value_type = String)]
+    if_match: Option<String>,
 }
 
 /// What `If-Match` asks for.
@@ -54,15 +65,18 @@ fn read(headers: &HeaderMap) -> Option<Seen> {
         if line == "*" {
             return Some(Seen::Any);
         }
-        for tag in line.split(',') {
-            let (weak, tag) = match tag.trim().strip_prefix("W/") {
-                Some(rest) => (true, rest),
-                None => (false, tag.trim()),
-            };
-            let opaque = tag.strip_prefix('"')?.strip_suffix('"')?;
+        let mut rest = line;
+        loop {
+            let (weak, tag) = rest.strip_prefix("W/").map_or((false, rest), |tag| (true, tag));
+            let (opaque, after) = tag.strip_prefix('"')?.split_once('"')?;
             if !weak && let Some(version) = version(opaque) {
                 versions.push(version);
             }
+            rest = after.trim_start();
+            if rest.is_empty() {
+                break;
+            }
+            rest = rest.strip_prefix(',')?.trim_start();
         }
     }
     Some(Seen::OneOf(versions))
@@ -94,7 +108,8 @@ mod tests {
         assert_eq!(seen(&["\"1\", \"2\"", "\"3\""]), one_of(&[1, 2, 3]));
         assert_eq!(seen(&["W/\"1\""]), one_of(&[]));
         assert_eq!(seen(&["\"abc\", \"042\", \"+1\""]), one_of(&[]));
-        for malformed in ["", "42", "\"42", "\"1\",", "*, \"1\"", "\""] {
+        assert_eq!(seen(&["\"a,b\" ,\"3\",\"4\" "]), one_of(&[3, 4]), "a comma may be part of a tag");
+        for malformed in ["", "42", "\"42", "\"1\",", "*, \"1\"", "\"", "\"1\"\"2\""] {
             assert_eq!(seen(&[malformed]), None, "{malformed:?}");
         }
     }

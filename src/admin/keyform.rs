@@ -1,12 +1,16 @@
 //! Keys as they are written and shown on the wire.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::body::Rest;
+use super::openapi::needing;
 use super::problem::Refusal;
+use super::words;
 use crate::control::{Claim, Conditions, Flaws, KeyChange, Leeway, NewKey, Prose};
 use crate::model::{
     Algorithm, Grants, KeyId, PublicKey, ReadKey, TenantClaim, TenantId, TenantScope, TrustedKey,
@@ -51,8 +55,9 @@ pub(super) struct Shown {
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(untagged, expecting = "is \"all\", or a list of tenants' ids")]
 enum Tenants {
-    #[schema(example = "all")]
+    #[schema(value_type = words::All)]
     All(String),
+    #[schema(value_type = Vec<words::TenantId>)]
     Only(Vec<String>),
 }
 
@@ -60,7 +65,7 @@ enum Tenants {
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged, expecting = "is PEM, or a JWK as an object or a text")]
 enum Material {
-    #[schema(example = "-----BEGIN PUBLIC KEY-----\n…\n-----END PUBLIC KEY-----")]
+    #[schema(value_type = words::Pem)]
     Text(String),
     #[schema(value_type = Object)]
     Jwk(serde_json::Map<String, serde_json::Value>),
@@ -70,7 +75,7 @@ enum Material {
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged, expecting = "is a number of seconds, or a text such as \"30s\"")]
 enum Span {
-    #[schema(example = 0)]
+    #[schema(value_type = words::Leeway)]
     Seconds(u64),
     #[schema(example = "30s")]
     Text(String),
@@ -84,22 +89,24 @@ pub(super) struct Form {
     /// The `kid` by which tokens name it (`kid` is accepted as this field's name too). A JWK's own,
     /// else the key's fingerprint, when left out. Cannot be changed.
     #[serde(alias = "kid")]
-    #[schema(min_length = 1, max_length = 256)]
+    #[schema(value_type = Option<words::KeyId>)]
     id: Option<String>,
     /// PEM, or a JWK as an object or a text. Of a private key the public part is kept. Needed when
     /// adding; cannot be changed.
     public_key: Option<Material>,
     /// The algorithm of its tokens. A JWK's own, else RS256, ES256, ES384 or EdDSA by the kind of
     /// key, when left out. Cannot be changed.
-    #[schema(example = "RS256")]
+    #[schema(value_type = Option<words::Algorithm>)]
     algorithm: Option<String>,
     /// The tenants for which it may speak: `"all"`, the default, or a list of ids.
     tenants: Option<Tenants>,
     /// Where its tokens name their tenant. `{"name": "sub", "prefix": "tenant-"}` when left out.
     claim: Option<ClaimForm>,
     /// `iss` must be exactly this; not looked at when left out.
+    #[schema(value_type = Option<words::Claim>)]
     issuer: Option<String>,
     /// `aud` must be or contain exactly this; not looked at when left out.
+    #[schema(value_type = Option<words::Claim>)]
     audience: Option<String>,
     /// Whether a token without `exp` is refused.
     #[schema(default = true)]
@@ -110,13 +117,33 @@ pub(super) struct Form {
     #[schema(default = false)]
     fallback: Option<bool>,
     /// What its tokens may do: `*`, `metrics:*`, `*:read`, `logs:write`, …
-    #[schema(default = json!(["*"]))]
+    #[schema(default = json!(["*"]), value_type = Option<Vec<words::Grant>>)]
     grants: Option<Vec<String>>,
-    #[schema(max_length = 4096)]
+    #[schema(value_type = Option<words::Prose>)]
     description: Option<String>,
     #[serde(flatten)]
     #[schema(ignore)]
     rest: Rest,
+}
+
+/// A [`Form`] that says what a new key needs.
+pub(super) struct Draft;
+
+impl PartialSchema for Draft {
+    fn schema() -> RefOr<Schema> {
+        needing::<Form, Material>("A key to be trusted.", "public_key")
+    }
+}
+
+impl ToSchema for Draft {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("NewKey")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Form::name().into_owned(), Form::schema()));
+        Form::schemas(schemas);
+    }
 }
 
 /// Where a token names its tenant.
@@ -124,11 +151,11 @@ pub(super) struct Form {
 #[serde(deny_unknown_fields, expecting = "an object with \"name\" and \"prefix\"")]
 struct ClaimForm {
     /// A claim whose value is a text.
-    #[schema(example = "sub")]
+    #[schema(example = "sub", value_type = words::Claim)]
     name: String,
     /// What stands before the tenant's id in that text.
     #[serde(default)]
-    #[schema(example = "tenant-")]
+    #[schema(example = "tenant-", value_type = words::Prefix)]
     prefix: String,
 }
 

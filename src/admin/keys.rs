@@ -1,17 +1,18 @@
 //! `/api/v1/keys`: the keys whose tokens are believed.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::State;
 use super::body::Body;
 use super::caller::Caller;
-use super::etag::{ETag, IfMatch};
-use super::keyform::{Form, Shown};
+use super::etag::{ETag, IfMatch, Precondition};
+use super::keyform::{Draft, Form, Shown};
 use super::listing::{Listing, ListingQuery, Results};
+use super::path::Path;
 use super::problem::Refusal;
+use super::words;
 use crate::model::{KeyId, Timestamp, TrustedKey};
 use crate::store::Stored;
 
@@ -39,7 +40,7 @@ fn segment(id: &KeyId) -> String {
 
 /// Trusts a key; its tokens are believed when this is answered.
 #[utoipa::path(
-    post, path = "/api/v1/keys", tag = "keys", request_body = Form,
+    post, path = "/api/v1/keys", tag = "keys", request_body = Draft,
     responses(
         (status = 201, description = "The key.", body = Shown,
             headers(("ETag" = String, description = "Its version."), ("Location" = String, description = "Its path."))),
@@ -73,7 +74,7 @@ pub(super) async fn list(
 
 /// Shows a key.
 #[utoipa::path(
-    get, path = "/api/v1/keys/{id}", tag = "keys", params(("id" = String, Path, description = "The key's id.")),
+    get, path = "/api/v1/keys/{id}", tag = "keys", params(("id" = inline(words::KeyId), Path, description = "The key's id.")),
     responses((status = 200, description = "The key.", body = Shown,
         headers(("ETag" = String, description = "Its version."))))
 )]
@@ -89,8 +90,8 @@ pub(super) async fn read(
 #[utoipa::path(
     put, path = "/api/v1/keys/{id}", tag = "keys", request_body = Form,
     params(
-        ("id" = String, Path, description = "The key's id."),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::KeyId), Path, description = "The key's id."),
+        Precondition,
     ),
     responses(
         (status = 200, description = "The key.", body = Shown,
@@ -114,8 +115,8 @@ pub(super) async fn replace(
 #[utoipa::path(
     delete, path = "/api/v1/keys/{id}", tag = "keys",
     params(
-        ("id" = String, Path, description = "The key's id."),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::KeyId), Path, description = "The key's id."),
+        Precondition,
     ),
     responses((status = 204, description = "It is gone."))
 )]

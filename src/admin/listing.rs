@@ -26,7 +26,7 @@ pub(super) struct ListingQuery {
     /// Only entries that contain this text, in any case.
     q: Option<String>,
     /// By id, `id:asc` or `id:desc`.
-    #[param(default = "id:asc")]
+    #[param(default = "id:asc", pattern = "^id(:asc|:desc)?$")]
     sort: Option<String>,
 }
 

@@ -12,10 +12,12 @@ mod keys;
 mod listing;
 mod me;
 mod openapi;
+mod path;
 mod problem;
 mod serve;
 mod tenantform;
 mod tenants;
+mod words;
 
 use std::sync::Arc;
 

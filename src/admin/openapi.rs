@@ -7,7 +7,8 @@ use bytes::Bytes;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
+    AllOfBuilder, Components, ContentBuilder, Header, HeaderBuilder, Info, ObjectBuilder, OpenApi,
+    OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -61,10 +62,10 @@ pub(super) fn preamble() -> OpenApi {
 pub(super) fn finish(mut document: OpenApi) -> Bytes {
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
+            name(operation);
             for (status, description) in refusals(operation) {
-                let response = || problem(description);
                 let told = operation.responses.responses.entry(status.as_str().to_owned());
-                told.or_insert_with(|| RefOr::T(response()));
+                told.or_insert_with(|| RefOr::T(problem(status.as_str(), description)));
             }
             for (status, response) in &mut operation.responses.responses {
                 tell_as_problem(status, response);
@@ -74,8 +75,23 @@ pub(super) fn finish(mut document: OpenApi) -> Bytes {
     document.to_json().expect("the document has no map with other keys than texts").into()
 }
 
+/// The schema of a form of which one field, of its own kind, cannot be left out.
+pub(super) fn needing<F: ToSchema, K: ToSchema>(description: &str, field: &str) -> RefOr<Schema> {
+    let needed = ObjectBuilder::new().property(field, Ref::from_schema_name(K::name())).required(field);
+    let form = Ref::from_schema_name(F::name());
+    AllOfBuilder::new().description(Some(description)).item(form).item(needed).into()
+}
+
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+}
+
+/// Operations are named by what they do to what: `tenants.list`. Handlers have short names of their own.
+fn name(operation: &mut Operation) {
+    let tag = operation.tags.iter().flatten().next();
+    if let (Some(tag), Some(id)) = (tag, &operation.operation_id) {
+        operation.operation_id = Some(format!("{tag}.{id}"));
+    }
 }
 
 /// The refusals that follow from what an operation takes. Those that it declares itself are left.
@@ -92,10 +108,14 @@ fn refusals(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
     let public = operation.security.iter().flatten().any(|needs| *needs == SecurityRequirement::default());
     if !public {
         refusals.extend([
-            (StatusCode::BAD_REQUEST, "The request is malformed."),
             (StatusCode::UNAUTHORIZED, "The credentials are wrong, or there are none."),
             (StatusCode::FORBIDDEN, "The caller is known and may not do this."),
             (StatusCode::TOO_MANY_REQUESTS, "Too many failed logins; Retry-After says how long to wait."),
+        ]);
+    }
+    if !public || operation.request_body.is_some() || parameters().next().is_some() {
+        refusals.extend([
+            (StatusCode::BAD_REQUEST, "The request is malformed."),
             (StatusCode::INTERNAL_SERVER_ERROR, "Something failed inside."),
         ]);
     }
@@ -126,12 +146,23 @@ fn tell_as_problem(status: &str, response: &mut RefOr<Response>) {
         && status >= "400"
         && response.content.is_empty()
     {
-        *response = problem(&response.description);
+        *response = problem(status, &response.description);
     }
 }
 
-fn problem(description: &str) -> Response {
+fn problem(status: &str, description: &str) -> Response {
     let schema = Ref::from_schema_name(Problem::name());
     let content = ContentBuilder::new().schema(Some(schema)).build();
-    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+    let response =
+        ResponseBuilder::new().description(description).content("application/problem+json", content);
+    match status {
+        "401" => response.header("WWW-Authenticate", header("Basic, with the realm.", Type::String)).build(),
+        "429" | "503" => response.header("Retry-After", header("Seconds.", Type::Integer)).build(),
+        _ => response.build(),
+    }
+}
+
+fn header(description: &str, kind: Type) -> Header {
+    let schema = ObjectBuilder::new().schema_type(kind);
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
 }

@@ -1,10 +1,15 @@
 //! Tenants as they are written and shown on the wire.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::body::{Rest, nullable};
+use super::openapi::needing;
 use super::problem::Refusal;
+use super::words;
 use crate::control::{Flaws, Name, NewTenant, Prose, TenantChange};
 use crate::model::{Tenant, TenantId};
 
@@ -74,21 +79,41 @@ impl From<Tenant> for Shown {
 #[serde(expecting = "a JSON object")]
 #[schema(as = TenantForm)]
 pub(super) struct Form {
-    /// `^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$` and no reserved word. Needed when creating; cannot be
-    /// changed.
-    #[schema(example = "acme", max_length = 63, pattern = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+    /// Needed when creating; cannot be changed.
+    #[schema(value_type = Option<words::TenantId>)]
     id: Option<String>,
     /// For people; the id when left out.
-    #[schema(example = "Acme, Inc.", min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<words::Name>)]
     name: Option<String>,
     /// Empty when left out.
-    #[schema(max_length = 4096)]
+    #[schema(value_type = Option<words::Prose>)]
     description: Option<String>,
     /// Nothing but false: tenants are deleted with DELETE.
+    #[schema(value_type = Option<words::Never>)]
     deleted: Option<bool>,
     #[serde(flatten)]
     #[schema(ignore)]
     rest: Rest,
+}
+
+/// A [`Form`] that says what a new tenant needs.
+pub(super) struct Draft;
+
+impl PartialSchema for Draft {
+    fn schema() -> RefOr<Schema> {
+        needing::<Form, words::TenantId>("A tenant to be made.", "id")
+    }
+}
+
+impl ToSchema for Draft {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("NewTenant")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Form::name().into_owned(), Form::schema()));
+        Form::schemas(schemas);
+    }
 }
 
 /// What shall change about a tenant (RFC 7396): what is left out stays, null means the default.
@@ -97,14 +122,16 @@ pub(super) struct Form {
 #[schema(as = TenantPatch)]
 pub(super) struct Patch {
     /// Nothing but the tenant's own id.
+    #[schema(value_type = Option<words::TenantId>)]
     id: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<words::Name>)]
     name: Option<Option<String>>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>, max_length = 4096)]
+    #[schema(value_type = Option<words::Prose>)]
     description: Option<Option<String>>,
     /// Nothing but false: tenants are deleted with DELETE.
+    #[schema(value_type = Option<words::Never>)]
     deleted: Option<bool>,
     #[serde(flatten)]
     #[schema(ignore)]

@@ -1,17 +1,18 @@
 //! `/api/v1/tenants`: tenants as Kestra's clients know them, with an org id and times beside.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::State;
 use super::body::Body;
 use super::caller::Caller;
-use super::etag::{ETag, IfMatch};
+use super::etag::{ETag, IfMatch, Precondition};
 use super::listing::{Listing, ListingQuery, Results};
+use super::path::Path;
 use super::problem::Refusal;
-use super::tenantform::{Form, Patch, Shown};
+use super::tenantform::{Draft, Form, Patch, Shown};
+use super::words;
 use crate::model::{Tenant, TenantId, Timestamp};
 use crate::store::Stored;
 
@@ -26,7 +27,7 @@ fn shown(stored: Stored<Tenant>) -> (ETag, Json<Shown>) {
 
 /// Makes a tenant; it is live when this is answered.
 #[utoipa::path(
-    post, path = "/api/v1/tenants", tag = "tenants", request_body = Form,
+    post, path = "/api/v1/tenants", tag = "tenants", request_body = Draft,
     responses(
         (status = 200, description = "The tenant.", body = Shown,
             headers(("ETag" = String, description = "Its version."), ("Location" = String, description = "Its path."))),
@@ -73,7 +74,7 @@ pub(super) async fn search(
 
 /// Shows a tenant.
 #[utoipa::path(
-    get, path = "/api/v1/tenants/{id}", tag = "tenants", params(("id" = String, Path, description = "The tenant's id.")),
+    get, path = "/api/v1/tenants/{id}", tag = "tenants", params(("id" = inline(words::TenantId), Path, description = "The tenant's id.")),
     responses((status = 200, description = "The tenant.", body = Shown,
         headers(("ETag" = String, description = "Its version."))))
 )]
@@ -89,8 +90,8 @@ pub(super) async fn read(
 #[utoipa::path(
     put, path = "/api/v1/tenants/{id}", tag = "tenants", request_body = Form,
     params(
-        ("id" = String, Path, description = "The tenant's id."),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::TenantId), Path, description = "The tenant's id."),
+        Precondition,
     ),
     responses((status = 200, description = "The tenant.", body = Shown,
         headers(("ETag" = String, description = "Its new version."))))
@@ -113,8 +114,8 @@ pub(super) async fn replace(
     patch, path = "/api/v1/tenants/{id}", tag = "tenants",
     request_body(content((Patch = "application/json"), (Patch = "application/merge-patch+json"))),
     params(
-        ("id" = String, Path, description = "The tenant's id."),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::TenantId), Path, description = "The tenant's id."),
+        Precondition,
     ),
     responses((status = 200, description = "The tenant.", body = Shown,
         headers(("ETag" = String, description = "Its new version."))))
@@ -137,8 +138,8 @@ pub(super) async fn change(
 #[utoipa::path(
     delete, path = "/api/v1/tenants/{id}", tag = "tenants",
     params(
-        ("id" = String, Path, description = "The tenant's id."),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::TenantId), Path, description = "The tenant's id."),
+        Precondition,
     ),
     responses((status = 204, description = "It is gone."))
 )]

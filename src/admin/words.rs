@@ -1,0 +1,92 @@
+//! How texts look on the wire: one schema per kind of text, for readers of the document. What a text
+//! has to be is decided by the type that parses it; a word here says the same, or less where a pattern
+//! cannot tell.
+#![expect(dead_code, reason = "these only stand for texts in schemas, as `value_type` or in a path")]
+
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// The id of a tenant. Reserved words, and what begins with `xn--`, are refused.
+#[derive(ToSchema)]
+#[schema(
+    example = "acme",
+    min_length = 1,
+    max_length = 63,
+    pattern = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
+)]
+pub(super) struct TenantId(String);
+
+/// The `kid` of a key: printable ASCII without space.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 256, pattern = "^[!-~]{1,256}$")]
+pub(super) struct KeyId(String);
+
+/// What people call something: one line.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,255}$")]
+pub(super) struct Name(String);
+
+/// What people write about something: lines and tabs, no other control characters.
+#[derive(ToSchema)]
+#[schema(max_length = 4096, pattern = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{0,4096}$")]
+pub(super) struct Prose(String);
+
+/// The name of a claim, or a value that one must have: one line.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 1024, pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,1024}$")]
+pub(super) struct Claim(String);
+
+/// What stands before the tenant's id in a claim: one line, or nothing.
+#[derive(ToSchema)]
+#[schema(max_length = 1024, pattern = r"^[^\x00-\x1F\x7F-\x9F]{0,1024}$")]
+pub(super) struct Prefix(String);
+
+/// What may be done to a tenant's data.
+#[derive(ToSchema)]
+#[schema(
+    example = "metrics:read",
+    pattern = r"^(\*|(metrics|logs|traces|profiles|rules|alerts|data|\*):(read|write|delete|\*))$"
+)]
+pub(super) struct Grant(String);
+
+/// How tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1).
+#[derive(ToSchema)]
+pub(super) enum Algorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    EdDSA,
+}
+
+/// Nothing but false.
+pub(super) struct Never;
+
+impl PartialSchema for Never {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([false])).into()
+    }
+}
+
+impl ToSchema for Never {}
+
+/// The word for all tenants.
+#[derive(ToSchema)]
+#[schema(example = "all", pattern = "^all$")]
+pub(super) struct All(String);
+
+/// A key as PEM, or a JWK as a text.
+#[derive(ToSchema)]
+#[schema(example = "-----BEGIN PUBLIC KEY-----\n\
+        MCowBQYDK2VwAyEAWvF+NAjWnyzl2K8/Wyu8Id7PX0OdrmGZuibFA7mnmwI=\n\
+        -----END PUBLIC KEY-----")]
+pub(super) struct Pem(String);
+
+/// How far a token's times may be off, in seconds.
+#[derive(ToSchema)]
+#[schema(example = 0, minimum = 0, maximum = 60)]
+pub(super) struct Leeway(u8);
