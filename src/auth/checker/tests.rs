@@ -212,14 +212,14 @@ fn runtimes_race_for_few_turns_and_all_get_their_own_answer() {
             let checker = &checker;
             scope.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-                for round in 0..40_u64 {
+                for round in 0..40_u8 {
                     let ask = |password: &str, last| Somebody {
                         user: format!("user-{thread}-{round}"),
-                        version: Some(round / 20),
+                        version: Some(u64::from(round / 20)),
                         ..Somebody::new(password, last)
                     };
                     let right = runtime.spawn(ask("right", thread).check(checker.clone()));
-                    let wrong = ask("wrong", 100 + 40 * (thread % 2) + thread * 5 + (round / 8) as u8);
+                    let wrong = ask("wrong", 100 + thread * 5 + round / 8);
                     let wrong = runtime.spawn(wrong.check(checker.clone()));
                     assert_eq!(runtime.block_on(right).expect("no panic"), Ok(()));
                     assert_eq!(runtime.block_on(wrong).expect("no panic"), WRONG);
@@ -297,16 +297,17 @@ fn who_is_right_and_known_here_is_never_locked() {
 #[test]
 fn what_waits_is_refused_when_the_failures_before_it_lock() {
     let (gate, checker) = closed(1, 64);
-    let guesses = (0..30).map(|number| waits(&checker, Somebody::new(&format!("guess-{number}"), 1)));
-    let guesses = guesses.collect::<Vec<_>>();
+    let guess = |number: u8| waits(&checker, Somebody::new(&format!("guess-{number}"), 1));
+    let first = (0..10).map(guess).collect::<Vec<_>>();
+    let others = (10..30).map(guess).collect::<Vec<_>>();
+    let right = waits(&checker, Somebody::new("right", 1));
+    let elsewhere = waits(&checker, Somebody::new("right", 2));
     gate.open();
-    let verdicts = guesses.into_iter().map(block).collect::<Vec<_>>();
-    assert!(verdicts[..10].iter().all(|verdict| *verdict == WRONG), "{verdicts:?}");
-    assert!(
-        verdicts[10..].iter().all(|verdict| matches!(verdict, Err(Refused::Locked { .. }))),
-        "{verdicts:?}"
-    );
-    assert_eq!(gate.checks(), 10);
+    assert!(first.into_iter().all(|check| block(check) == WRONG));
+    assert!(others.into_iter().all(|check| block(check) == LOCKED));
+    assert_eq!(block(right), LOCKED, "though it is the check of another, too");
+    assert_eq!(block(elsewhere), Ok(()));
+    assert_eq!(gate.checks(), 11);
 }
 
 #[test]
@@ -342,15 +343,16 @@ fn all_who_joined_a_wrong_check_have_failed_once() {
 }
 
 #[test]
-fn who_is_locked_may_not_join_a_check_that_runs() {
-    let (gate, checker) = closed(1, 0);
-    let first = waits(&checker, Somebody::new("right", 1));
+fn who_joins_a_check_that_runs_has_used_up_the_one_attempt() {
+    let (gate, checker) = closed(1, 1);
+    (0..10).for_each(|last| checker.0.lockout.failed([198, 51, 100, last].into(), "alice", *NOW));
+    let first = waits(&checker, Somebody::new("guess-0", 1));
     gate.wait(|state| state.now == 1);
-    (0..10).for_each(|_| checker.0.lockout.failed([192, 0, 2, 2].into(), "bob", *NOW));
-    let second = begin(&checker, Somebody::new("right", 2));
-    assert_eq!(second.err(), Some(LOCKED));
+    let second = waits(&checker, Somebody::new("guess-0", 2));
+    assert_eq!(begin(&checker, Somebody::new("guess-1", 2)).err(), Some(LOCKED));
     gate.open();
-    assert_eq!(block(first), Ok(()));
+    assert_eq!((block(first), block(second)), (WRONG, WRONG));
+    assert_eq!(gate.checks(), 1);
 }
 
 #[test]
@@ -376,7 +378,7 @@ fn without_threads_a_check_is_broken_and_leaves_nothing_behind() {
     };
     let join = |start| queue.join(&lockout, (who.address, who.now), ([0; 32], Some(1)), question, || start);
     assert_eq!(join(Err(())).err(), Some(Refused::Broken));
-    let check = join(Ok(())).ok().expect("there is a place");
+    let check = join(Ok(())).expect("there is a place");
     let next = queue.next().expect("it waits");
     assert!(Arc::ptr_eq(&check, &next));
     queue.done(&next);

@@ -1,5 +1,10 @@
 //! Lockouts at their boundaries, and against an oracle that remembers everything.
 
+#![expect(
+    clippy::unchecked_time_subtraction,
+    reason = "every difference here is one of constants or of later times"
+)]
+
 use proptest::prelude::*;
 
 use super::*;
