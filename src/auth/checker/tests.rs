@@ -314,11 +314,26 @@ fn what_waits_is_refused_when_the_failures_before_it_lock() {
 fn one_attempt_for_a_locked_user_is_one_when_made_at_once() {
     let (gate, checker) = closed(4, 64);
     (0..10).for_each(|last| checker.0.lockout.failed([198, 51, 100, last].into(), "alice", *NOW));
-    let guesses = (0..4).map(|number| waits(&checker, Somebody::new(&format!("guess-{number}"), 1)));
+    let guesses = (0..4).map(|number| begin(&checker, Somebody::new(&format!("guess-{number}"), 1)));
     let guesses = guesses.collect::<Vec<_>>();
     gate.open();
-    let verdicts = guesses.into_iter().map(block).collect::<Vec<_>>();
+    // Those after the first wait for their turn, or are refused at once if the first has had its own.
+    let verdicts = guesses.into_iter().map(|guess| guess.map_or_else(|refused| refused, block));
+    let verdicts = verdicts.collect::<Vec<_>>();
     assert_eq!(verdicts.iter().filter(|verdict| **verdict == WRONG).count(), 1, "{verdicts:?}");
+    assert_eq!(verdicts.iter().filter(|verdict| **verdict == LOCKED).count(), 3, "{verdicts:?}");
+    assert_eq!(gate.checks(), 1);
+}
+
+#[test]
+fn what_was_found_right_on_the_way_into_the_line_is_not_checked_again() {
+    let (gate, checker) = open();
+    let late = Somebody::new("right", 2);
+    let digest = checker.0.digest(&late.attempt());
+    assert_eq!(checker.known(&late.attempt()), None);
+    assert_eq!(now(&checker, "right", 1), Ok(()));
+    let check = checker.0.join(&late.attempt(), digest).expect("there is a place");
+    assert_eq!(block(check.verdict(late.address)), Ok(()));
     assert_eq!(gate.checks(), 1);
 }
 
