@@ -29,14 +29,14 @@ pub struct Attempt<'a> {
     pub password: &'a Secret,
     /// None when there is no such user, or it may not use a password: it costs the same and is
     /// [`Refused::Wrong`].
-    pub account: Option<Account<'a>>,
+    pub expected: Option<Expected<'a>>,
     pub address: IpAddr,
     pub now: Instant,
 }
 
 /// What a user's password is checked against.
 #[derive(Clone, Copy)]
-pub struct Account<'a> {
+pub struct Expected<'a> {
     /// A PHC string, from [`password::hash`].
     pub hash: &'a str,
     /// Has to differ whenever the user, the password or the policy does: what was found right under
@@ -134,7 +134,7 @@ impl Checker {
 
 impl Shared {
     fn known(&self, attempt: &Attempt<'_>, digest: &Digest) -> Option<Result<(), Refused>> {
-        let version = attempt.account.map(|account| account.version);
+        let version = attempt.expected.map(|expected| expected.version);
         let network = network(attempt.address);
         if version.is_some() && self.right_from.get(&(*digest, network)) == version {
             return Some(Ok(()));
@@ -149,12 +149,12 @@ impl Shared {
     }
 
     fn join(self: &Arc<Self>, attempt: &Attempt<'_>, digest: Digest) -> Result<Arc<Check>, Refused> {
-        let key = (digest, attempt.account.map(|account| account.version));
+        let key = (digest, attempt.expected.map(|expected| expected.version));
         let question = || Question {
             key,
             user: attempt.user.to_owned(),
             password: attempt.password.clone(),
-            hash: attempt.account.map_or(password::DECOY, |account| account.hash).to_owned(),
+            hash: attempt.expected.map_or(password::DECOY, |expected| expected.hash).to_owned(),
         };
         let caller = (network(attempt.address), attempt.now);
         self.queue.join(&self.lockout, caller, key, question, || self.start())

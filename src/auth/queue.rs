@@ -85,3 +85,45 @@ impl Queue {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::lockout::Policy;
+    use crate::model::Secret;
+
+    #[test]
+    fn without_threads_a_check_is_broken_and_leaves_nothing_behind() {
+        let queue = Queue::new(Capacity { at_once: 1, waiting: 0 });
+        let lockout = Lockout::new(Policy::default());
+        let (caller, key) = ((IpAddr::from([192, 0, 2, 1]), Instant::now()), ([0; 32], Some(1)));
+        let text = String::new;
+        let question = || Question { key, user: text(), password: Secret::new(text()), hash: text() };
+        let join = |start| queue.join(&lockout, caller, key, question, || start);
+        assert_eq!(join(Err(())).err(), Some(Refused::Broken));
+        let check = join(Ok(())).expect("there is a place");
+        let next = queue.next().expect("it waits");
+        assert!(Arc::ptr_eq(&check, &next));
+        queue.done(&next);
+        assert!(queue.next().is_none());
+        assert!(join(Ok(())).is_ok_and(|again| !Arc::ptr_eq(&again, &check)));
+    }
+
+    #[test]
+    fn a_check_that_is_over_is_joined_by_nobody_and_does_not_free_the_place_of_the_next() {
+        let queue = Queue::new(Capacity { at_once: 2, waiting: 0 });
+        let lockout = Lockout::new(Policy { failures: 1, ..Policy::default() });
+        let at = Instant::now();
+        let (locked, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let (key, text) = (([0; 32], Some(1)), String::new);
+        let question = || Question { key, user: text(), password: Secret::new(text()), hash: text() };
+        let join = |network| queue.join(&lockout, (network, at), key, question, || Ok::<_, ()>(()));
+        let first = join(locked).expect("there is a place");
+        lockout.failed(locked, "another", at);
+        assert!(!first.begin(&lockout), "nobody is left to check for");
+        let second = join(other).expect("there is a place");
+        assert!(!Arc::ptr_eq(&first, &second));
+        queue.done(&first);
+        assert!(join(other).is_ok_and(|third| Arc::ptr_eq(&third, &second)));
+    }
+}

@@ -96,9 +96,9 @@ impl Somebody {
     }
 
     fn attempt(&self) -> Attempt<'_> {
-        let account = self.version.map(|version| Account { hash: "right", version });
+        let expected = self.version.map(|version| Expected { hash: "right", version });
         let Somebody { user, password, address, now, .. } = self;
-        Attempt { user, password, account, address: *address, now: *now }
+        Attempt { user, password, expected, address: *address, now: *now }
     }
 
     async fn check(self, checker: Arc<Checker>) -> Result<(), Refused> {
@@ -156,7 +156,7 @@ fn argon2_checks_unless_a_test_takes_its_place() {
     let hash = password::hash(&Secret::new("right".to_owned())).expect("randomness");
     for (password, verdict) in [("wrong", WRONG), ("right", Ok(()))] {
         let who = Somebody::new(password, 1);
-        let attempt = Attempt { account: Some(Account { hash: &hash, version: 1 }), ..who.attempt() };
+        let attempt = Attempt { expected: Some(Expected { hash: &hash, version: 1 }), ..who.attempt() };
         assert_eq!(block(checker.check(attempt)), verdict);
     }
 }
@@ -378,25 +378,4 @@ fn a_check_that_panics_is_over_and_counts_for_nobody() {
     }
     assert_eq!(now(&checker, "right", 1), Ok(()));
     assert_eq!(gate.checks(), 13);
-}
-
-#[test]
-fn without_threads_a_check_is_broken_and_leaves_nothing_behind() {
-    let queue = Queue::new(Capacity { at_once: 1, waiting: 0 });
-    let lockout = Lockout::new(Policy::default());
-    let who = Somebody::new("right", 1);
-    let question = || Question {
-        key: ([0; 32], Some(1)),
-        user: who.user.clone(),
-        password: who.password.clone(),
-        hash: String::new(),
-    };
-    let join = |start| queue.join(&lockout, (who.address, who.now), ([0; 32], Some(1)), question, || start);
-    assert_eq!(join(Err(())).err(), Some(Refused::Broken));
-    let check = join(Ok(())).expect("there is a place");
-    let next = queue.next().expect("it waits");
-    assert!(Arc::ptr_eq(&check, &next));
-    queue.done(&next);
-    assert!(queue.next().is_none());
-    assert!(join(Ok(())).is_ok_and(|again| !Arc::ptr_eq(&again, &check)));
 }
