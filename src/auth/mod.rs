@@ -3,17 +3,22 @@
 
 mod account;
 mod cache;
+mod check;
+mod checker;
 mod claims;
 mod identity;
 mod jwt;
+pub mod lockout;
 pub mod password;
 mod permit;
+mod queue;
 #[cfg(test)]
 mod tests;
 mod token;
 
 pub use account::{Bearer, bearer};
 pub use cache::Cache;
+pub use checker::{Attempt, Capacity, Checker, Expected, Refused};
 pub use identity::{Basis, Identity};
 pub use jwt::verify;
 pub use permit::{Denied, Permit, permit};
