@@ -5,6 +5,7 @@
 mod body;
 mod caller;
 mod etag;
+mod explain;
 mod frame;
 mod health;
 mod keyform;
@@ -19,6 +20,7 @@ mod tenantform;
 mod tenants;
 mod words;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -39,6 +41,15 @@ pub struct Wiring {
     pub ready: Box<dyn Fn() -> bool + Send + Sync>,
     /// The text of `/metrics`, in the Prometheus format.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// Where this node listens for requests.
+    pub listeners: Vec<Listener>,
+}
+
+/// A port of the data plane, for those who ask.
+pub struct Listener {
+    pub name: String,
+    pub address: SocketAddr,
+    pub tls: bool,
 }
 
 /// What every handler sees.
@@ -70,6 +81,7 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(tenants::read, tenants::replace, tenants::change, tenants::delete))
         .routes(routes!(keys::list, keys::add))
         .routes(routes!(keys::read, keys::replace, keys::remove))
+        .routes(routes!(explain::explain))
         .routes(routes!(me::read))
         .routes(routes!(openapi::read))
         .routes(routes!(health::healthy))

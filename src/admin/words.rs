@@ -63,6 +63,24 @@ pub(super) enum Algorithm {
     EdDSA,
 }
 
+/// A method of HTTP (RFC 9110 §9).
+#[derive(ToSchema)]
+#[schema(example = "GET", min_length = 1, max_length = 32, pattern = "^[A-Z]+$")]
+pub(super) struct HttpMethod(String);
+
+/// A phase of a request, in their order.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(super) enum Phase {
+    Listener,
+    Target,
+    Credential,
+    Identity,
+    Permission,
+    Limits,
+    Upstream,
+}
+
 /// Nothing but false.
 pub(super) struct Never;
 

@@ -6,6 +6,7 @@ mod cache;
 mod check;
 mod checker;
 mod claims;
+pub mod explain;
 mod identity;
 mod jwt;
 pub mod lockout;
@@ -21,7 +22,7 @@ pub use cache::Cache;
 pub use checker::{Attempt, Capacity, Checker, Expected, Refused};
 pub use identity::{Basis, Identity};
 pub use jwt::verify;
-pub use permit::{Denied, Permit, permit};
+pub use permit::{Denied, Permit, check, permit};
 pub use token::{Failure, OUTCOMES, credential, is_token, user_and_password};
 
 use std::rc::Rc;

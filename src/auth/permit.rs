@@ -42,13 +42,24 @@ pub fn permit<'s>(
     permission: Permission,
 ) -> Result<Permit<'s>, Denied> {
     let tenant = snapshot.tenants.get(identity.tenant.as_str()).ok_or(Denied::UnknownTenant)?;
+    check(tenant, &identity, service, permission)?;
+    Ok(Permit { tenant, service, identity })
+}
+
+/// The decision alone, for those who want to know and send nothing.
+pub fn check(
+    tenant: &Tenant,
+    identity: &Identity,
+    service: &Service,
+    permission: Permission,
+) -> Result<(), Denied> {
     if !identity.effective.at(&service.name).allows(permission) {
         return Err(Denied::Lacks(permission));
     }
-    if tenant.state == TenantState::Suspended {
-        return Err(Denied::Suspended);
+    match tenant.state {
+        TenantState::Active => Ok(()),
+        TenantState::Suspended => Err(Denied::Suspended),
     }
-    Ok(Permit { tenant, service, identity })
 }
 
 impl<'s> Permit<'s> {

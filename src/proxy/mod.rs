@@ -3,14 +3,17 @@
 
 mod body;
 mod exchange;
+mod explain;
 mod handle;
 mod headers;
 mod ids;
+mod reasons;
 mod reject;
 mod target;
 mod upstream;
 mod worker;
 
+pub use explain::{Asker, Explanation, Phase, Question, Step, explain};
 pub use handle::handle;
 pub use reject::Refusal;
 pub use target::{Host, Target, target};

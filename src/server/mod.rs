@@ -95,6 +95,7 @@ impl Gateway {
                 control,
                 ready: Box::new(move || ready.load(Ordering::Relaxed)),
                 metrics: Box::new(move || shown.render()),
+                listeners: shown_listeners(&settings, &listeners),
             });
             let pair = watched.iter().find(|pair| pair.listener == ADMIN);
             let tls = pair.map(Watched::admin_config).transpose()?;
@@ -256,6 +257,17 @@ fn open_telemetry(settings: &Settings) -> anyhow::Result<(Metrics, Option<Arc<Ac
         metrics.watch_access_log(access);
     }
     Ok((metrics, access))
+}
+
+/// The listeners as the admin port tells of them.
+fn shown_listeners(settings: &Settings, bound: &[(String, SocketAddr)]) -> Vec<admin::Listener> {
+    let tls = |name: &str| settings.listeners.iter().any(|one| one.name == name && one.tls.is_some());
+    let shown = |(name, address): &(String, SocketAddr)| admin::Listener {
+        name: name.clone(),
+        address: *address,
+        tls: tls(name),
+    };
+    bound.iter().map(shown).collect()
 }
 
 fn bind_admin(settings: &Settings) -> anyhow::Result<TcpListener> {

@@ -32,16 +32,41 @@ pub struct Effective {
     pub at: Vec<(Arc<str>, Grants)>,
 }
 
+/// One binding by which somebody has a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held<'a> {
+    pub binding: Id,
+    pub role: RoleId,
+    pub rights: Rights,
+    /// The group through which they have it; none when they are bound themselves.
+    pub group: Option<Id>,
+    /// The services to which it is limited.
+    pub services: Option<&'a [Arc<str>]>,
+}
+
 impl Access {
+    /// The bindings that count for a user or service account: their own first, then by group. Empty
+    /// when they have no access to the tenant.
+    pub fn held(&self, principal: Id) -> impl Iterator<Item = Held<'_>> {
+        let groups = self.groups(principal);
+        let own = groups.map(|_| (principal, None));
+        let through = groups.into_iter().flatten().map(|(group, _)| (*group, Some(*group)));
+        own.into_iter().chain(through).flat_map(move |(subject, group)| {
+            self.bound(subject).map(move |bound| Held {
+                binding: bound.binding,
+                role: bound.role,
+                rights: self.role(bound.role),
+                group,
+                services: bound.services.as_deref(),
+            })
+        })
+    }
+
     /// The rights of a user or service account; none when they have no access to the tenant.
     pub fn rights(&self, principal: Id) -> Option<Effective> {
-        let groups = self.groups(principal)?;
+        self.groups(principal)?;
         let mut effective = Effective::default();
-        for subject in std::iter::once(principal).chain(groups.iter().map(|(group, _)| *group)) {
-            for bound in self.bound(subject) {
-                effective.add(self.role(bound.role), bound.services.as_deref());
-            }
-        }
+        self.held(principal).for_each(|held| effective.add(held.rights, held.services));
         Some(effective)
     }
 

@@ -18,7 +18,7 @@ use http::HeaderValue;
 use crate::model::{Id, OrgId, TenantId, TenantState};
 use crate::store::{Kind, Revision};
 
-pub use access::{Access, Effective};
+pub use access::{Access, Effective, Held};
 pub use account::{Account, Token};
 pub use follow::follow;
 pub use keys::{Key, Keys};

@@ -134,7 +134,12 @@ impl Port {
         let first = (Some(USER.to_owned()), Some(Secret::new(PASSWORD.to_owned())));
         let drawn = control.first_admin(first.0, first.1, Timestamp::now()).await.expect("an admin");
         assert!(drawn.is_none(), "a given password is not shown");
-        let wiring = Wiring { control, ready: Box::new(|| true), metrics: Box::new(|| METRICS.to_owned()) };
+        let wiring = Wiring {
+            control,
+            ready: Box::new(|| true),
+            metrics: Box::new(|| METRICS.to_owned()),
+            listeners: Vec::new(),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let (stop, stopped) = oneshot::channel::<()>();
