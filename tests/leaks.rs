@@ -234,5 +234,9 @@ async fn no_secret_is_in_anything_that_is_written() {
         }
     }
     // The output was that of this run.
-    assert!(log.contains("tenant=acme") && said.contains("key added") && metrics.contains("tenant=\"acme\""));
+    assert!(
+        log.contains("tenant=acme")
+            && said.contains("resource=\"keys\"")
+            && metrics.contains("tenant=\"acme\"")
+    );
 }

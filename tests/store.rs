@@ -281,7 +281,7 @@ fn a_store_of_a_later_version_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     drop(Store::open(dir.path()).expect("opens"));
     tamper(dir.path(), |write| {
-        write.open_table(META).expect("opens").insert("format", 2).expect("inserts");
+        write.open_table(META).expect("opens").insert("format", 3).expect("inserts");
     });
     let refusal = refusal(Store::open(dir.path()));
     assert!(matches!(refusal, StoreError::Corrupt(_)));

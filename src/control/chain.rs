@@ -67,9 +67,9 @@ impl Chain {
 }
 
 /// What must hold for entries to be written, and the writing.
-pub(super) fn append(entries: Vec<AuditEntry>) -> (Vec<(RecordId, Expect)>, Vec<Change>) {
+pub(super) fn append(entries: &[AuditEntry]) -> (Vec<(RecordId, Expect)>, Vec<Change>) {
     let expect = entries.iter().map(|entry| (RecordId::Audit(entry.number), Expect::Absent)).collect();
-    (expect, entries.into_iter().map(|entry| Change::Put(Record::Audit(entry))).collect())
+    (expect, entries.iter().map(|entry| Change::Put(Record::Audit(entry.clone()))).collect())
 }
 
 /// An entry without a place in the chain yet.

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chain::Chain;
 
-use crate::model::Timestamp;
+use crate::model::{AuditEntry, Timestamp};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
@@ -124,14 +124,13 @@ fn commit<T>(
     for _ in 0..ATTEMPTS {
         let Plan { mut expect, mut changes, value } = plan(store)?;
         let (entries, end) = chain.tell(store, authority, &changes, now)?;
-        let (absent, told) = chain::append(entries);
-        let count = changes.len();
+        let (absent, told) = chain::append(&entries);
         expect.extend(absent);
         changes.extend(told);
         match store.commit(&expect, changes) {
             Ok(version) => {
                 *chain = end;
-                tracing::info!(who = authority.who(), changes = count, revision = version, "written");
+                entries.iter().for_each(|entry| log(entry, version));
                 return Ok(Stored { version, value });
             }
             // Another node was quicker: look again.
@@ -140,6 +139,11 @@ fn commit<T>(
         }
     }
     Err(Fault::Busy)
+}
+
+fn log(entry: &AuditEntry, revision: Revision) {
+    let AuditEntry { actor, deed, resource, id, .. } = entry;
+    tracing::info!(who = actor.name, ?deed, resource, id, revision, "written");
 }
 
 /// Runs what blocks on a thread for that, within the caller's span.
