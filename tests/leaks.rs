@@ -236,7 +236,7 @@ async fn no_secret_is_in_anything_that_is_written() {
     // The output was that of this run.
     assert!(
         log.contains("tenant=acme")
-            && said.contains("resource=\"keys\"")
+            && said.contains("written")
             && metrics.contains("tenant=\"acme\"")
     );
 }
