@@ -234,9 +234,5 @@ async fn no_secret_is_in_anything_that_is_written() {
         }
     }
     // The output was that of this run.
-    assert!(
-        log.contains("tenant=acme")
-            && said.contains("written")
-            && metrics.contains("tenant=\"acme\"")
-    );
+    assert!(log.contains("tenant=acme") && said.contains("written") && metrics.contains("tenant=\"acme\""));
 }
