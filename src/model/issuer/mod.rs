@@ -1,0 +1,8 @@
+//! What identity providers publish about themselves, as it is read: where their keys are, and the
+//! keys. Knows no network.
+
+mod discovery;
+mod jwks;
+
+pub use discovery::{DiscoveryError, discovered, discovery_url};
+pub use jwks::{JwksError, KeySet, MAX_KEYS, SetKey, Skipped};
