@@ -9,6 +9,7 @@ mod fault;
 mod first;
 mod keys;
 mod login;
+pub mod refresh;
 mod search;
 mod tenants;
 mod text;

@@ -29,7 +29,9 @@ pub use audit::{Actor, AuditEntry, Deed, Outcome};
 pub use grant::{Action, Grants, ParsePermissionError, Permission, Resource};
 pub use id::{Id, ParseIdError};
 pub use invitation::{Invitation, InvitedRole};
-pub use issuer::{DiscoveryError, JwksError, KeySet, MAX_KEYS, SetKey, Skipped, discovered, discovery_url};
+pub use issuer::{
+    DiscoveryError, HeldKey, IssuerKeys, JwksError, KeySet, MAX_KEYS, Pace, PaceError, SetKey, Skipped, discovered, discovery_url,
+};
 pub use key::{Algorithm, KeyId, TenantClaim, TenantScope, TrustedKey, UnknownAlgorithm};
 pub use limits::Limits;
 pub use material::{KeyError, KeyKind, MAX_KEY_TEXT, PrivateKey, PublicKey, ReadKey};
