@@ -72,9 +72,9 @@ impl Refresh {
 
     /// Plans the next attempt, up to a tenth earlier than `wait` from now.
     fn again(&mut self, wait: Duration, now: Timestamp, spread: u32) {
-        let early = (wait / 10).mul_f64(f64::from(spread) / f64::from(u32::MAX));
+        let share = 1.0 - f64::from(spread) / f64::from(u32::MAX) / 10.0;
         self.tried = Some(now);
-        self.next = after(now, (wait - early).max(self.pace.min_interval()));
+        self.next = after(now, wait.mul_f64(share).max(self.pace.min_interval()));
     }
 }
 

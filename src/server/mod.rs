@@ -211,11 +211,12 @@ const ADMIN: &str = "admin";
 /// The sections that differ and cannot be taken over.
 fn fixed_sections(old: &Settings, new: &Settings) -> impl Iterator<Item = &'static str> {
     // Taken apart, so that no section that is added can be forgotten here.
-    let Settings { listeners, admin, store, services: _, telemetry, workers, drain } = new;
+    let Settings { listeners, admin, store, issuers, services: _, telemetry, workers, drain } = new;
     let differs = [
         ("listeners", old.listeners != *listeners),
         ("admin", old.admin != *admin),
         ("store", old.store != *store),
+        ("issuers", old.issuers != *issuers),
         ("telemetry", old.telemetry != *telemetry),
         ("workers", old.workers != *workers),
         ("drain", old.drain != *drain),

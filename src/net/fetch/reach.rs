@@ -106,18 +106,16 @@ fn reserved_v6(address: Ipv6Addr) -> Option<Reserved> {
 }
 
 /// The IPv4 address that is reached through an IPv6 one: mapped and compatible (RFC 4291 §2.5.5),
-/// 6to4 (RFC 3056), NAT64 (RFC 6052; RFC 8215 with the /96 that gateways use by default).
+/// translated (RFC 2765 §2.1), NAT64 (RFC 6052 §2.1), 6to4 (RFC 3056 §2).
 fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(v6) = address else { return None };
-    let joined = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match v6.segments() {
         // `::` and `::1` are addresses in their own right.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
-        [0, 0, 0, 0, 0, 0xffff | 0, high, low] => Some(joined(high, low)),
-        // As translators have it (RFC 2765 §2.1).
-        [0, 0, 0, 0, 0xffff, 0, high, low] => Some(joined(high, low)),
-        [0x2002, high, low, ..] => Some(joined(high, low)),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(joined(high, low)),
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))),
         _ => None,
     }
 }

@@ -1,0 +1,6 @@
+//! Identity providers and the keys that they publish.
+
+#[path = "issuers/fetching.rs"]
+mod fetching;
+#[path = "issuers/idp.rs"]
+mod idp;
