@@ -34,14 +34,10 @@ impl Refresh {
     }
 
     /// A token named a key that nobody knows: the issuer may have a new one. Brings the next
-    /// attempt forward, unless the last one has only just been; tells which.
-    pub fn hint(&mut self, now: Timestamp) -> bool {
-        let just = |tried| (tried..after(tried, self.pace.min_interval())).contains(&now);
-        if self.tried.is_some_and(just) {
-            return false;
-        }
-        self.next = self.next.min(now);
-        true
+    /// attempt forward, to the end of the shortest interval since the last one.
+    pub fn hint(&mut self, now: Timestamp) {
+        let earliest = self.tried.map_or(now, |tried| after(tried.min(now), self.pace.min_interval()));
+        self.next = self.next.min(earliest.max(now));
     }
 
     /// An attempt gave a set. `spread`, any number, keeps issuers and nodes from moving in step.
@@ -149,8 +145,12 @@ mod tests {
         assert_eq!(Refresh::new(pace(), Some(at(0)), at(9000)).wait(at(9000)), Duration::ZERO);
         // The clock was set back.
         assert_eq!(Refresh::new(pace(), Some(at(9000)), at(0)).wait(at(0)), seconds(3600));
-        assert!(Refresh::new(pace(), Some(at(0)), at(60)).hint(at(60)));
-        assert!(!Refresh::new(pace(), Some(at(0)), at(59)).hint(at(59)));
+        let hinted = |elapsed| {
+            let mut refresh = Refresh::new(pace(), Some(at(0)), at(elapsed));
+            refresh.hint(at(elapsed));
+            refresh.wait(at(elapsed))
+        };
+        assert_eq!([0, 59, 60, 600].map(hinted), [60, 1, 0, 0].map(seconds));
     }
 
     #[test]
@@ -170,21 +170,25 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_counts_once_per_shortest_interval() {
+    fn hints_bring_one_attempt_forward() {
         let mut refresh = Refresh::new(pace(), None, at(0));
         refresh.succeeded(at(0), 0);
-        assert!((0..60).all(|second| !refresh.hint(at(second))));
-        assert_eq!(refresh.wait(at(59)), seconds(3541));
-        assert!(refresh.hint(at(60)) && refresh.hint(at(61)));
+        (0..10_000).for_each(|_| refresh.hint(at(10)));
+        assert_eq!(refresh.wait(at(10)), seconds(50));
+        refresh.hint(at(20));
+        assert_eq!(refresh.wait(at(20)), seconds(40));
         assert_eq!(refresh.wait(at(61)), Duration::ZERO);
+        // Nor does a provider that fails get more of them; nor less.
         refresh.failed(at(61), 0);
-        assert!(!refresh.hint(at(120)));
-        assert!(refresh.hint(at(121)));
+        refresh.failed(at(130), 0);
+        assert_eq!(refresh.wait(at(130)), seconds(120));
+        refresh.hint(at(135));
+        assert_eq!(refresh.wait(at(135)), seconds(55));
         // A clock that was set back silences no hint, and no refresh.
-        refresh.succeeded(at(500), 0);
-        assert!(refresh.hint(at(0)));
         refresh.succeeded(at(100_000), 0);
         assert_eq!(refresh.wait(at(0)), seconds(3600));
+        refresh.hint(at(0));
+        assert_eq!(refresh.wait(at(0)), seconds(60));
     }
 
     #[test]
@@ -209,10 +213,9 @@ mod tests {
                 clock += elapsed;
                 let before = refresh.wait(at(clock));
                 if hint {
-                    let heard = refresh.hint(at(clock));
-                    prop_assert_eq!(heard, last.is_none_or(|last| clock - last >= 60));
-                    let after = refresh.wait(at(clock));
-                    prop_assert_eq!(after, if heard { Duration::ZERO } else { before });
+                    refresh.hint(at(clock));
+                    let earliest = last.map_or(0, |last: u64| (last + 60).saturating_sub(clock));
+                    prop_assert_eq!(refresh.wait(at(clock)), before.min(seconds(earliest)));
                 }
                 if refresh.wait(at(clock)).is_zero() {
                     prop_assert!(last.is_none_or(|last| clock - last >= 60));
