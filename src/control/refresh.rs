@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::model::{HeldKey, IssuerKeys, KeySet, MAX_KEYS, Pace, SetKey, Timestamp};
+use crate::model::{HeldKey, KeySet, MAX_KEYS, Pace, SetKey, Timestamp};
 
 /// The schedule of one issuer. Two attempts are never closer than the pace's shortest interval,
 /// whatever tokens name.
@@ -76,8 +76,8 @@ impl Refresh {
 
 /// What is held when a new set has come: its keys, and for their grace those that it lacks. A new
 /// key takes the place of an old one of its id at once.
-pub fn merge(held: Option<IssuerKeys>, set: KeySet, grace: Duration, now: Timestamp) -> IssuerKeys {
-    let mut gone: Vec<HeldKey> = held.map(|held| held.keys).unwrap_or_default();
+pub fn merge(held: Vec<HeldKey>, set: KeySet, grace: Duration, now: Timestamp) -> Vec<HeldKey> {
+    let mut gone = held;
     gone.retain_mut(|key| {
         let until = *key.until.get_or_insert(after(now, grace));
         now < until && set.keys.iter().all(|new| new.id != key.id)
@@ -87,7 +87,7 @@ pub fn merge(held: Option<IssuerKeys>, set: KeySet, grace: Duration, now: Timest
     gone.truncate(MAX_KEYS);
     let mut keys: Vec<HeldKey> = set.keys.into_iter().map(HeldKey::from).collect();
     keys.append(&mut gone);
-    IssuerKeys { keys, fetched_at: now }
+    keys
 }
 
 impl From<SetKey> for HeldKey {
@@ -244,44 +244,42 @@ mod tests {
         KeySet { keys: keys.iter().copied().cloned().collect(), skipped: Vec::new() }
     }
 
-    fn view(held: &IssuerKeys) -> Vec<(&str, Option<u64>)> {
+    fn view(held: &[HeldKey]) -> Vec<(&str, Option<u64>)> {
         let until = |key: &HeldKey| key.until.map(|until| until.seconds() - at(0).seconds());
-        held.keys.iter().map(|key| (key.id.as_str(), until(key))).collect()
+        held.iter().map(|key| (key.id.as_str(), until(key))).collect()
     }
 
     #[test]
     fn withdrawn_keys_have_their_grace_and_no_more() {
         let (a, b, c, grace) = (key("a"), key("b"), key("c"), seconds(600));
-        let held = merge(None, set(&[&a, &b]), grace, at(0));
+        let held = merge(Vec::new(), set(&[&a, &b]), grace, at(0));
         assert_eq!(view(&held), [("a", None), ("b", None)]);
         // Long after the last fetch: the grace begins when the key is missed.
-        let held = merge(Some(held), set(&[&b, &c]), grace, at(3600));
+        let held = merge(held, set(&[&b, &c]), grace, at(3600));
         assert_eq!(view(&held), [("b", None), ("c", None), ("a", Some(4200))]);
-        let held = merge(Some(held), set(&[&c]), grace, at(4199));
+        let held = merge(held, set(&[&c]), grace, at(4199));
         assert_eq!(view(&held), [("c", None), ("b", Some(4799)), ("a", Some(4200))]);
-        assert_eq!(held.fetched_at, at(4199));
         // One is over, one comes back.
-        let held = merge(Some(held), set(&[&b]), grace, at(4200));
+        let held = merge(held, set(&[&b]), grace, at(4200));
         assert_eq!(view(&held), [("b", None), ("c", Some(4800))]);
         // Another key of the same id has none beside it.
         let other = key("b");
-        let held = merge(Some(held), set(&[&other]), grace, at(4201));
+        let held = merge(held, set(&[&other]), grace, at(4201));
         assert_eq!(view(&held), [("b", None), ("c", Some(4800))]);
-        assert_eq!(held.keys[0].public, other.public);
+        assert_eq!(held[0].public, other.public);
         // Withdrawn all of them; and without any grace, at once.
-        assert_eq!(view(&merge(Some(held.clone()), set(&[]), grace, at(4202)))[0], ("b", Some(4802)));
-        assert_eq!(view(&merge(Some(held), set(&[]), seconds(0), at(4800))), []);
+        assert_eq!(view(&merge(held.clone(), set(&[]), grace, at(4202)))[0], ("b", Some(4802)));
+        assert_eq!(view(&merge(held, set(&[]), seconds(0), at(4800))), []);
     }
 
     #[test]
     fn what_is_held_is_bounded() {
-        let mut held = None;
+        let mut held = Vec::new();
         for round in 0..5 {
             let keys: Vec<SetKey> = (0..MAX_KEYS).map(|nth| key(&format!("{round}-{nth}"))).collect();
-            held = Some(merge(held, set(&keys.iter().collect::<Vec<_>>()), seconds(600), at(round)));
+            held = merge(held, set(&keys.iter().collect::<Vec<_>>()), seconds(600), at(round));
         }
-        let held = held.expect("merged");
-        assert_eq!(held.keys.len(), 2 * MAX_KEYS);
-        assert!(held.keys[MAX_KEYS..].iter().all(|key| key.id.as_str().starts_with("3-")));
+        assert_eq!(held.len(), 2 * MAX_KEYS);
+        assert!(held[MAX_KEYS..].iter().all(|key| key.id.as_str().starts_with("3-")));
     }
 }

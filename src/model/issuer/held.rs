@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Algorithm, KeyId, PublicKey, Timestamp};
+use crate::model::{Algorithm, KeyId, PublicKey, Slug, TenantId, Timestamp};
 
 /// The keys of an issuer by its last good document. They are trusted for as long as no newer one
 /// says otherwise, however long the provider is away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuerKeys {
+    /// The issuer's owner and id.
+    pub owner: Option<TenantId>,
+    pub issuer: Slug,
     /// No id twice.
     pub keys: Vec<HeldKey>,
     pub fetched_at: Timestamp,

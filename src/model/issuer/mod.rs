@@ -1,10 +1,12 @@
-//! What identity providers publish about themselves, as it is read: where their keys are, and the
-//! keys. Knows no network.
+//! Identity providers: whose tokens are believed, what they publish about themselves, and what of
+//! that is held. Knows no network.
 
 mod discovery;
 mod held;
 mod jwks;
+mod record;
 
 pub use discovery::{DiscoveryError, discovered, discovery_url};
 pub use held::{HeldKey, IssuerKeys, Pace, PaceError};
 pub use jwks::{JwksError, KeySet, MAX_KEYS, SetKey, Skipped};
+pub use record::{Issuer, Source};
