@@ -9,7 +9,7 @@ mod fault;
 mod first;
 mod keys;
 mod login;
-pub mod refresh;
+pub mod issuers;
 mod search;
 mod tenants;
 mod text;
@@ -43,6 +43,8 @@ pub struct Control {
     /// the end of the audit log.
     turn: Arc<Mutex<Chain>>,
     login: login::Login,
+    /// How the fetching of issuers' keys stands.
+    board: issuers::Board,
 }
 
 /// The versions of a record that a caller is ready to change.
@@ -74,7 +76,7 @@ impl Control {
     /// Fails when the store cannot be read.
     pub fn new(store: Arc<Store>, published: Arc<Published>) -> Result<Self, StoreError> {
         let turn = Arc::new(Mutex::new(Chain::read(&store)?));
-        Ok(Control { login: login::Login::new(), store, published, turn })
+        Ok(Control { login: login::Login::new(), store, published, turn, board: issuers::Board::default() })
     }
 
     /// The state upon which this node decides now.

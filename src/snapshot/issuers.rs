@@ -27,17 +27,17 @@ pub struct Issuer {
 #[derive(Clone, Default)]
 pub struct Issuers {
     /// By owner and id.
-    by_id: Arc<BTreeMap<Name, Arc<Issuer>>>,
+    by_id: Arc<BTreeMap<IssuerName, Arc<Issuer>>>,
     /// The ids by owner and `iss`. `control` allows one; were there more, none of them would count.
-    by_claim: Arc<BTreeMap<String, Vec<Name>>>,
-    /// Wakes whoever fetches keys.
-    waker: Arc<Notify>,
+    by_claim: Arc<BTreeMap<String, Vec<IssuerName>>>,
+    /// Rings for whoever fetches keys.
+    bell: Arc<Notify>,
     /// Changes whenever any issuer does.
     generation: u64,
 }
 
 /// Owner and id of an issuer.
-pub type Name = (Option<TenantId>, Slug);
+pub type IssuerName = (Option<TenantId>, Slug);
 
 impl Issuer {
     pub fn key(&self, id: &str) -> Option<&Arc<Key>> {
@@ -45,7 +45,7 @@ impl Issuer {
         Some(&self.keys[at])
     }
 
-    pub fn name(&self) -> Name {
+    pub fn name(&self) -> IssuerName {
         (self.record.owner.clone(), self.record.id.clone())
     }
 
@@ -65,7 +65,7 @@ impl Issuer {
     }
 
     /// Takes the misses as seen to.
-    pub fn found(&self) {
+    pub fn seen_to(&self) {
         self.missed.store(false, Ordering::Relaxed);
     }
 
@@ -98,32 +98,38 @@ impl Issuers {
 
     /// The issuer of an owner whose tokens have this `iss`.
     pub fn named(&self, owner: Option<&str>, issuer: &str) -> Option<&Arc<Issuer>> {
-        if self.by_id.is_empty() {
-            return None;
-        }
         match self.by_claim.get(claim(owner, issuer).as_str())?.as_slice() {
             [only] => self.by_id.get(only),
             _ => None,
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Issuer>> {
         self.by_id.values()
+    }
+
+    /// Those of a tenant, or of the instance when none.
+    pub fn of(&self, owner: Option<&TenantId>) -> impl Iterator<Item = &Arc<Issuer>> {
+        self.iter().filter(move |issuer| issuer.record.owner.as_ref() == owner)
     }
 
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Waits until some issuer's key is missed. One waiter gets each news.
-    pub fn waker(&self) -> Arc<Notify> {
-        self.waker.clone()
+    /// Rings when some issuer's key is missed. There is one listener.
+    pub fn bell(&self) -> Arc<Notify> {
+        self.bell.clone()
     }
 
     /// Notes that a key is missed. Costs nothing to speak of when it is noted already.
     pub(super) fn miss(&self, issuer: &Issuer) {
         if !issuer.missed.load(Ordering::Relaxed) && !issuer.missed.swap(true, Ordering::Relaxed) {
-            self.waker.notify_one();
+            self.bell.notify_one();
         }
     }
 
@@ -162,7 +168,7 @@ impl Issuers {
         self.hold((owner.cloned(), id.clone()), None);
     }
 
-    fn hold(&mut self, name: Name, held: Option<IssuerKeys>) {
+    fn hold(&mut self, name: IssuerName, held: Option<IssuerKeys>) {
         self.generation += 1;
         if let Some(issuer) = Arc::make_mut(&mut self.by_id).get_mut(&name) {
             let next = Issuer::compile(issuer.record.clone(), issuer.version, held, Some(issuer));

@@ -22,7 +22,7 @@ use crate::store::{Kind, Revision};
 pub use access::{Access, Effective, Held};
 pub use account::{Account, Token};
 pub use follow::follow;
-pub use issuers::{Issuer, Issuers};
+pub use issuers::{Issuer, IssuerName, Issuers};
 pub use keys::{Key, Keys};
 pub use published::{Current, Published, Reader};
 pub use routes::{Backend, Matched, Routes, Service, Verdict};

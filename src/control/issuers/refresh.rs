@@ -8,7 +8,7 @@ use crate::model::{HeldKey, KeySet, MAX_KEYS, Pace, SetKey, Timestamp};
 
 /// The schedule of one issuer. Two attempts are never closer than the pace's shortest interval,
 /// whatever tokens name.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Refresh {
     pace: Pace,
     /// The end of the last attempt.
@@ -58,12 +58,22 @@ impl Refresh {
         self.failures
     }
 
+    /// Whether the last attempt gave a set.
+    pub fn has_succeeded(&self) -> bool {
+        self.tried.is_some() && self.failures == 0
+    }
+
+    /// When the next attempt is due.
+    pub fn next(&self) -> Timestamp {
+        self.next
+    }
+
     /// Goes on at another pace.
-    #[must_use]
-    pub fn with_pace(self, pace: Pace) -> Self {
-        let latest = self.tried.map(|tried| after(tried, pace.interval()));
-        let next = latest.map_or(self.next, |latest| self.next.min(latest));
-        Refresh { pace, next, ..self }
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+        if let Some(tried) = self.tried {
+            self.next = self.next.min(after(tried, pace.interval()));
+        }
     }
 
     /// Plans the next attempt, up to a tenth earlier than `wait` from now.
@@ -196,10 +206,16 @@ mod tests {
         let [interval, shortest] = [300, 30].map(seconds);
         let quick = Pace::new(interval, shortest, seconds(0)).expect("a pace");
         let mut refresh = Refresh::new(pace(), None, at(0));
-        assert_eq!(refresh.clone().with_pace(quick).wait(at(0)), Duration::ZERO);
+        refresh.set_pace(quick);
+        assert_eq!(refresh.wait(at(0)), Duration::ZERO);
+        refresh.set_pace(pace());
+        assert!(!refresh.has_succeeded());
         refresh.succeeded(at(0), 0);
-        assert_eq!(refresh.clone().with_pace(quick).wait(at(100)), seconds(200));
-        assert_eq!(refresh.with_pace(quick).with_pace(pace()).wait(at(100)), seconds(200));
+        assert!(refresh.has_succeeded());
+        refresh.set_pace(quick);
+        assert_eq!(refresh.wait(at(100)), seconds(200));
+        refresh.set_pace(pace());
+        assert_eq!(refresh.wait(at(100)), seconds(200));
     }
 
     proptest! {
