@@ -70,7 +70,12 @@ impl Issuer {
     }
 
     /// Keys that stay as they are stay the very same: cached verdicts live by that.
-    fn compile(record: model::Issuer, version: Revision, held: Option<IssuerKeys>, before: Option<&Issuer>) -> Self {
+    fn compile(
+        record: model::Issuer,
+        version: Revision,
+        held: Option<IssuerKeys>,
+        before: Option<&Issuer>,
+    ) -> Self {
         let mut keys = Vec::new();
         for key in held.iter().flat_map(|held| &held.keys) {
             let same = |old: &&Arc<Key>| old.until == key.until && old.record == record.trusted(key);

@@ -29,10 +29,14 @@ const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 pub async fn keep(control: Arc<Control>, fetcher: Arc<Fetcher>) {
     let mut changes = control.published.changes();
     let bell = control.snapshot().keys.issuers().bell();
-    let mut keeper =
-        Keeper {
-            control, fetcher, courses: HashMap::new(), fetching: JoinSet::new(), attempts: 0, generation: None,
-        };
+    let mut keeper = Keeper {
+        control,
+        fetcher,
+        courses: HashMap::new(),
+        fetching: JoinSet::new(),
+        attempts: 0,
+        generation: None,
+    };
     loop {
         keeper.turn(Timestamp::now());
         let wait = keeper.wait(Timestamp::now());
@@ -165,9 +169,7 @@ impl Keeper {
         let now = Timestamp::now();
         let result = match set {
             Err(error) => Err(error.to_string()),
-            Ok(set) => {
-                self.control.hold(&name, &source, set, now).await.map_err(|fault| fault.to_string())
-            }
+            Ok(set) => self.control.hold(&name, &source, set, now).await.map_err(|fault| fault.to_string()),
         };
         // An issuer that was removed or has moved meanwhile has another course, or none.
         let Some(course) = self.courses.get_mut(&name).filter(|course| course.attempt == Some(attempt))
@@ -209,7 +211,9 @@ impl Course {
 fn tell((owner, issuer): &IssuerName, error: Option<&String>, failures: u32) {
     let tenant = owner.as_ref().map_or("", TenantId::as_str);
     match error {
-        Some(error) => tracing::warn!(tenant, issuer = issuer.as_str(), error, failures, "issuer's keys not fetched"),
+        Some(error) => {
+            tracing::warn!(tenant, issuer = issuer.as_str(), error, failures, "issuer's keys not fetched")
+        }
         None => tracing::debug!(tenant, issuer = issuer.as_str(), "issuer's keys fetched"),
     }
 }

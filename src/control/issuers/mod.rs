@@ -177,9 +177,7 @@ impl Control {
                 authority.require_super_admin()?;
                 None
             }
-            Some(tenant) => {
-                Some(authority.require(&self.snapshot(), tenant, Power::new(Area::Key, act))?)
-            }
+            Some(tenant) => Some(authority.require(&self.snapshot(), tenant, Power::new(Area::Key, act))?),
         };
         Ok(Giver { authority: authority.clone(), held })
     }
@@ -203,7 +201,8 @@ impl Giver {
                     .ok_or_else(|| Fault::invalid("role", "there is no such role in this tenant"))?
             }
             (RoleId::Custom(_), None) => {
-                let message = "tenants' own roles are for their own issuers: use admin, editor, viewer or writer";
+                let message =
+                    "tenants' own roles are for their own issuers: use admin, editor, viewer or writer";
                 return Err(Fault::invalid("role", message));
             }
         };
