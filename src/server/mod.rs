@@ -194,7 +194,11 @@ impl Gateway {
         let _ = tokio::task::spawn_blocking(move || plane.join()).await;
         self.stop_admin.send_replace(true);
         let _ = self.admin_task.await;
-        self.tasks.iter().for_each(JoinHandle::abort);
+        for task in self.tasks {
+            task.abort();
+            // Until it lets go of the store; how it ended is of no interest.
+            let _ = task.await;
+        }
         if let Some(access) = self.access {
             // Waits for the disk; a panic there has said so already.
             let _ = tokio::task::spawn_blocking(move || access.close(ACCESS_LOG_END)).await;
