@@ -1,11 +1,17 @@
 //! Issuers as they are written and shown on the wire.
 
+use std::borrow::Cow;
+use std::time;
+
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::body::Rest;
 use super::keyform::{ClaimForm, Span, Tenants, read_claim, read_leeway, read_line, read_tenants};
+use super::openapi::needing;
 use super::problem::Refusal;
+use super::words;
 use crate::control::issuers::{Standing, Terms};
 use crate::control::{Claim, Flaws, Prose};
 use crate::model::{
@@ -90,14 +96,14 @@ struct KeyShown {
 #[schema(as = IssuerForm)]
 pub(super) struct Form {
     /// Its name; needed when adding, cannot be changed.
-    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+    #[schema(value_type = Option<words::Slug>)]
     id: Option<String>,
     /// The `iss` of its tokens, exactly. Without `jwks_url` the URL at which OpenID Connect
     /// Discovery finds it.
-    #[schema(example = "https://idp.example.com/realms/company", max_length = 1024)]
+    #[schema(required = true, value_type = words::Issuer)]
     issuer: Option<String>,
     /// Where its keys are, instead of discovery.
-    #[schema(max_length = 2048)]
+    #[schema(value_type = Option<words::Url>)]
     jwks_url: Option<String>,
     /// The tenants for which it may speak: `"all"`, the default, or a list of ids. A tenant's own
     /// issuer has no such list.
@@ -105,6 +111,7 @@ pub(super) struct Form {
     /// Where its tokens name their tenant. `{"name": "sub", "prefix": "tenant-"}` when left out.
     claim: Option<ClaimForm>,
     /// `aud` must be or contain exactly this; not looked at when left out.
+    #[schema(value_type = Option<words::Claim>)]
     audience: Option<String>,
     /// Whether a token without `exp` is refused.
     #[schema(default = true)]
@@ -113,17 +120,38 @@ pub(super) struct Form {
     leeway: Option<Span>,
     /// The role that its tokens have: admin, editor, viewer, writer, or the id of a tenant's own
     /// role for an issuer of that tenant.
-    #[schema(default = "editor")]
+    #[schema(default = "editor", value_type = Option<words::Role>)]
     role: Option<String>,
     /// The claim by which a token narrows its rights: `scope` or `scp`, say. A token without it has
     /// none then.
+    #[schema(value_type = Option<words::Claim>)]
     scopes_claim: Option<String>,
     refresh: Option<RefreshForm>,
-    #[schema(max_length = 4096)]
+    #[schema(value_type = Option<words::Prose>)]
     description: Option<String>,
     #[serde(flatten)]
     #[schema(ignore)]
     rest: Rest,
+}
+
+/// A [`Form`] that says what a new issuer needs.
+pub(super) struct Draft;
+
+impl PartialSchema for Draft {
+    fn schema() -> RefOr<Schema> {
+        needing::<Form, words::Slug>("An issuer to be trusted.", "id")
+    }
+}
+
+impl ToSchema for Draft {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("NewIssuer")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Form::name().into_owned(), Form::schema()));
+        Form::schemas(schemas);
+    }
 }
 
 /// How its keys are fetched: numbers of seconds, or texts such as `1h`.
@@ -131,13 +159,23 @@ pub(super) struct Form {
 #[serde(deny_unknown_fields, expecting = "an object with \"interval\", \"min_interval\" and \"grace\"")]
 struct RefreshForm {
     /// How often; an hour when left out. From `min_interval` to a week.
-    interval: Option<Span>,
+    interval: Option<Duration>,
     /// How often at most, when tokens name keys that nobody knows; a minute when left out. From a
     /// second to a day.
-    min_interval: Option<Span>,
+    min_interval: Option<Duration>,
     /// How long a key is trusted once the issuer has withdrawn it; ten minutes when left out. At
     /// most a week.
-    grace: Option<Span>,
+    grace: Option<Duration>,
+}
+
+/// A number of seconds, or a text such as `1h`.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged, expecting = "is a number of seconds, or a text such as \"1h\"")]
+enum Duration {
+    #[schema(example = 3600)]
+    Seconds(u32),
+    #[schema(example = "1h")]
+    Text(String),
 }
 
 impl Shown {
@@ -267,9 +305,10 @@ fn read_role(text: Option<&str>, owner: Option<&TenantId>, flaws: &mut Flaws) ->
 
 fn read_pace(form: RefreshForm, flaws: &mut Flaws) -> Pace {
     let usual = Pace::default();
-    let mut span = |field, span: Option<Span>, usual| {
-        let duration = span.map_or(Ok(usual), Span::duration);
-        flaws.take(field, duration).unwrap_or(usual)
+    let mut span = |field, span: Option<Duration>, usual| match span {
+        None => usual,
+        Some(Duration::Seconds(seconds)) => time::Duration::from_secs(seconds.into()),
+        Some(Duration::Text(text)) => flaws.take(field, humantime::parse_duration(&text)).unwrap_or(usual),
     };
     let interval = span("refresh.interval", form.interval, usual.interval());
     let min_interval = span("refresh.min_interval", form.min_interval, usual.min_interval());

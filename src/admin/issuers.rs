@@ -2,17 +2,18 @@
 //! believed, those of the instance and those of a tenant.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::State;
 use super::body::Body;
 use super::caller::Caller;
-use super::etag::{ETag, IfMatch};
-use super::issuerform::{Form, Shown};
+use super::etag::{ETag, IfMatch, Precondition};
+use super::issuerform::{Draft, Form, Shown};
 use super::listing::{Listing, ListingQuery, Results};
+use super::path::Path;
 use super::problem::Refusal;
+use super::words;
 use crate::control::{Authority, Search, Seen};
 use crate::model::{Issuer, Slug, TenantId, Timestamp};
 use crate::store::Stored;
@@ -98,7 +99,7 @@ async fn remove_of(
 /// Trusts an issuer of the instance. Its keys are fetched at once; what came of that is told when it
 /// is read.
 #[utoipa::path(
-    post, path = "/api/v1/issuers", tag = "issuers", request_body = Form,
+    post, path = "/api/v1/issuers", tag = "issuers", request_body = Draft,
     responses(
         (status = 201, description = "The issuer.", body = Shown,
             headers(("ETag" = String, description = "Its version."), ("Location" = String, description = "Its path."))),
@@ -129,7 +130,7 @@ pub(super) async fn list(
 /// Shows an issuer of the instance, its keys, and how their fetching stands.
 #[utoipa::path(
     get, path = "/api/v1/issuers/{id}", tag = "issuers",
-    params(("id" = String, Path, description = "The issuer's id.")),
+    params(("id" = inline(words::Slug), Path, description = "The issuer's id.")),
     responses((status = 200, description = "The issuer.", body = Shown,
         headers(("ETag" = String, description = "Its version."))))
 )]
@@ -145,8 +146,8 @@ pub(super) async fn read(
 #[utoipa::path(
     put, path = "/api/v1/issuers/{id}", tag = "issuers", request_body = Form,
     params(
-        ("id" = String, Path, description = "The issuer's id."),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::Slug), Path, description = "The issuer's id."),
+        Precondition,
     ),
     responses(
         (status = 200, description = "The issuer.", body = Shown,
@@ -168,8 +169,8 @@ pub(super) async fn replace(
 #[utoipa::path(
     delete, path = "/api/v1/issuers/{id}", tag = "issuers",
     params(
-        ("id" = String, Path, description = "The issuer's id."),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::Slug), Path, description = "The issuer's id."),
+        Precondition,
     ),
     responses((status = 204, description = "It is gone."))
 )]
@@ -184,8 +185,8 @@ pub(super) async fn remove(
 
 /// Trusts an issuer of a tenant, for which alone it can speak. Needs `KEY:CREATE` there.
 #[utoipa::path(
-    post, path = "/api/v1/{tenant}/issuers", tag = "issuers", request_body = Form,
-    params(("tenant" = String, Path, description = "The tenant's id.")),
+    post, path = "/api/v1/{tenant}/issuers", tag = "issuers", request_body = Draft,
+    params(("tenant" = inline(words::TenantId), Path, description = "The tenant's id.")),
     responses(
         (status = 201, description = "The issuer.", body = Shown,
             headers(("ETag" = String, description = "Its version."), ("Location" = String, description = "Its path."))),
@@ -204,7 +205,7 @@ pub(super) async fn tenant_add(
 /// Lists the issuers of a tenant; `q` searches ids, issuers and descriptions. Needs `KEY:READ` there.
 #[utoipa::path(
     get, path = "/api/v1/{tenant}/issuers", tag = "issuers",
-    params(("tenant" = String, Path, description = "The tenant's id."), ListingQuery),
+    params(("tenant" = inline(words::TenantId), Path, description = "The tenant's id."), ListingQuery),
     responses((status = 200, description = "A page of issuers.", body = Results<Shown>))
 )]
 pub(super) async fn tenant_list(
@@ -220,8 +221,8 @@ pub(super) async fn tenant_list(
 #[utoipa::path(
     get, path = "/api/v1/{tenant}/issuers/{id}", tag = "issuers",
     params(
-        ("tenant" = String, Path, description = "The tenant's id."),
-        ("id" = String, Path, description = "The issuer's id."),
+        ("tenant" = inline(words::TenantId), Path, description = "The tenant's id."),
+        ("id" = inline(words::Slug), Path, description = "The issuer's id."),
     ),
     responses((status = 200, description = "The issuer.", body = Shown,
         headers(("ETag" = String, description = "Its version."))))
@@ -239,9 +240,9 @@ pub(super) async fn tenant_read(
 #[utoipa::path(
     put, path = "/api/v1/{tenant}/issuers/{id}", tag = "issuers", request_body = Form,
     params(
-        ("tenant" = String, Path, description = "The tenant's id."),
-        ("id" = String, Path, description = "The issuer's id."),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("tenant" = inline(words::TenantId), Path, description = "The tenant's id."),
+        ("id" = inline(words::Slug), Path, description = "The issuer's id."),
+        Precondition,
     ),
     responses(
         (status = 200, description = "The issuer.", body = Shown,
@@ -264,9 +265,9 @@ pub(super) async fn tenant_replace(
 #[utoipa::path(
     delete, path = "/api/v1/{tenant}/issuers/{id}", tag = "issuers",
     params(
-        ("tenant" = String, Path, description = "The tenant's id."),
-        ("id" = String, Path, description = "The issuer's id."),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("tenant" = inline(words::TenantId), Path, description = "The tenant's id."),
+        ("id" = inline(words::Slug), Path, description = "The issuer's id."),
+        Precondition,
     ),
     responses((status = 204, description = "It is gone."))
 )]

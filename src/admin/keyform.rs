@@ -196,15 +196,6 @@ impl From<TenantClaim> for ClaimForm {
     }
 }
 
-impl Span {
-    pub(super) fn duration(self) -> Result<Duration, String> {
-        match self {
-            Span::Seconds(seconds) => Ok(Duration::from_secs(seconds)),
-            Span::Text(text) => humantime::parse_duration(&text).map_err(|error| error.to_string()),
-        }
-    }
-}
-
 impl Form {
     pub(super) fn create(mut self) -> Result<NewKey, Refusal> {
         let mut flaws = Flaws::default();
@@ -300,7 +291,11 @@ pub(super) fn read_line(field: &str, text: Option<String>, flaws: &mut Flaws) ->
 }
 
 pub(super) fn read_leeway(span: Option<Span>, flaws: &mut Flaws) -> Leeway {
-    let duration = span.map_or(Ok(Duration::ZERO), Span::duration);
+    let duration = match span {
+        None => Ok(Duration::ZERO),
+        Some(Span::Seconds(seconds)) => Ok(Duration::from_secs(seconds)),
+        Some(Span::Text(text)) => humantime::parse_duration(&text).map_err(|error| error.to_string()),
+    };
     let leeway = duration.and_then(|duration| Leeway::new(duration).map_err(|error| error.to_string()));
     flaws.take("leeway", leeway).unwrap_or_default()
 }

@@ -30,8 +30,8 @@ pub use grant::{Action, Grants, ParsePermissionError, Permission, Resource};
 pub use id::{Id, ParseIdError};
 pub use invitation::{Invitation, InvitedRole};
 pub use issuer::{
-    DiscoveryError, HeldKey, Issuer, IssuerKeys, JwksError, KeySet, MAX_KEYS, Pace, PaceError, SetKey, Skipped, Source,
-    discovered, discovery_url,
+    DiscoveryError, HeldKey, Issuer, IssuerKeys, JwksError, KeySet, MAX_KEYS, Pace, PaceError, SetKey,
+    Skipped, Source, discovered, discovery_url,
 };
 pub use key::{Algorithm, KeyId, TenantClaim, TenantScope, TrustedKey, UnknownAlgorithm};
 pub use limits::Limits;

@@ -190,3 +190,211 @@ fn claim_of(record: &model::Issuer) -> String {
 fn claim(owner: Option<&str>, issuer: &str) -> String {
     format!("{}/{issuer}", owner.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+
+    use super::super::{Keys, Routes, Snapshot};
+    use super::*;
+    use crate::model::{
+        Algorithm, KeyId, ManagedRole, Pace, PublicKey, RoleId, Source, TenantClaim, TenantScope, Url,
+    };
+    use crate::store::{Change, Record, RecordId, Stored};
+
+    const OWNERS: [Option<&str>; 2] = [None, Some("a")];
+    const IDS: [&str; 2] = ["i", "j"];
+    const CLAIMS: [&str; 2] = ["x", "y"];
+    const KIDS: [&str; 3] = ["1", "2", "3"];
+
+    fn public() -> PublicKey {
+        static KEY: OnceLock<PublicKey> = OnceLock::new();
+        let make = || {
+            let pair = Ed25519KeyPair::generate().expect("randomness");
+            let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+            PublicKey::read(&format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#)).expect("a key").key
+        };
+        KEY.get_or_init(make).clone()
+    }
+
+    fn name((owner, id): (usize, usize)) -> IssuerName {
+        let owner = OWNERS[owner].map(|owner| TenantId::parse(owner).expect("an id"));
+        (owner, Slug::parse(IDS[id]).expect("a name"))
+    }
+
+    fn issuer(at: (usize, usize), claim: usize, leeway: u8) -> Record {
+        let (owner, id) = name(at);
+        let url = Url::parse("https://idp").expect("a URL");
+        let issuer = model::Issuer {
+            id,
+            owner,
+            source: Source::Jwks { issuer: CLAIMS[claim].to_owned(), url },
+            tenants: TenantScope::All,
+            claim: TenantClaim::default(),
+            audience: None,
+            require_exp: true,
+            leeway,
+            role: RoleId::Managed(ManagedRole::Editor),
+            scopes_claim: None,
+            pace: Pace::default(),
+            description: String::new(),
+            created_at: Timestamp::from_seconds(0),
+        };
+        issuer.into()
+    }
+
+    /// Each key, if there at all, withdrawn or not. One of them cannot be used.
+    fn keys(at: (usize, usize), there: &[Option<bool>]) -> Record {
+        let (owner, issuer) = name(at);
+        let key = |(nth, withdrawn): (usize, &Option<bool>)| {
+            withdrawn.map(|withdrawn| HeldKey {
+                id: KeyId::parse(KIDS[nth]).expect("an id"),
+                public: public(),
+                algorithm: if nth == 2 { Algorithm::ES256 } else { Algorithm::EdDSA },
+                until: withdrawn.then(|| Timestamp::from_seconds(9)),
+            })
+        };
+        let keys = there.iter().enumerate().filter_map(key).collect();
+        IssuerKeys { owner, issuer, keys, fetched_at: Timestamp::from_seconds(1) }.into()
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put((usize, usize), usize, u8),
+        Keys((usize, usize), Vec<Option<bool>>),
+        Remove((usize, usize)),
+        RemoveKeys((usize, usize)),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let at = || (0..2_usize, 0..2_usize);
+        let there = prop::collection::vec(any::<Option<bool>>(), 3);
+        prop_oneof![
+            3 => (at(), 0..2_usize, 0..2_u8).prop_map(|(at, claim, leeway)| Step::Put(at, claim, leeway)),
+            4 => (at(), there).prop_map(|(at, there)| Step::Keys(at, there)),
+            1 => at().prop_map(Step::Remove),
+            1 => at().prop_map(Step::RemoveKeys),
+        ]
+    }
+
+    type View = Vec<Option<(model::Issuer, Option<Timestamp>)>>;
+
+    /// The key that each token would be checked with, and whether it is withdrawn.
+    fn view(keys: &Keys) -> View {
+        let mut seen = Vec::new();
+        for claim in CLAIMS {
+            for kid in KIDS {
+                for tenant in [None, Some("a"), Some("b")] {
+                    let key = keys.issued(tenant, claim, kid);
+                    seen.push(key.map(|key| {
+                        let name = (key.record.owner.clone(), key.issuer.clone().expect("an issuer's"));
+                        let issuer = keys.issuers().get(name.0.as_ref(), &name.1).expect("it is there");
+                        assert_eq!(key.record.leeway, issuer.record.leeway);
+                        assert!(keys.holds(key));
+                        (issuer.record.clone(), key.until)
+                    }));
+                }
+            }
+        }
+        seen
+    }
+
+    proptest! {
+        #[test]
+        fn changes_lead_where_compiling_from_scratch_leads(steps in prop::collection::vec(step(), 0..24)) {
+            let routes = Arc::new(Routes::new(&[]));
+            let mut records = BTreeMap::new();
+            let mut snapshot = Snapshot::new(routes.clone(), 0, []);
+            for (revision, step) in (1..).zip(steps) {
+                let change = match step {
+                    Step::Put(at, claim, leeway) => Change::Put(issuer(at, claim, leeway)),
+                    // What is held without an issuer is written by nobody.
+                    Step::Keys(at, there) => match records.contains_key(&RecordId::Issuer(name(at).0, name(at).1)) {
+                        true => Change::Put(keys(at, &there)),
+                        false => continue,
+                    },
+                    Step::Remove(at) => Change::Delete(RecordId::Issuer(name(at).0, name(at).1)),
+                    Step::RemoveKeys(at) => Change::Delete(RecordId::IssuerKeys(name(at).0, name(at).1)),
+                };
+                let mut changes = vec![change];
+                match &changes[0] {
+                    Change::Put(record) => drop(records.insert(record.id(), record.clone())),
+                    Change::Delete(id) => {
+                        records.remove(id);
+                        if let RecordId::Issuer(owner, issuer) = id.clone() {
+                            let keys = RecordId::IssuerKeys(owner, issuer);
+                            records.remove(&keys);
+                            changes.push(Change::Delete(keys));
+                        }
+                    }
+                }
+                let next = snapshot.after(revision, &changes);
+                let stored = records.values().cloned().map(|value| Stored { version: revision, value });
+                prop_assert_eq!(view(&next.keys), view(&Snapshot::new(routes.clone(), revision, stored).keys));
+                prop_assert!(next.keys.issuers().generation() > snapshot.keys.issuers().generation());
+                prop_assert!(next.generation > snapshot.generation);
+                snapshot = next;
+            }
+        }
+    }
+
+    fn with(records: Vec<Record>) -> Snapshot {
+        let stored = records.into_iter().map(|value| Stored { version: 1, value });
+        Snapshot::new(Arc::new(Routes::new(&[])), 1, stored)
+    }
+
+    #[test]
+    fn keys_that_stay_are_the_very_same() {
+        let at = (0, 0);
+        let first = with(vec![issuer(at, 0, 0), keys(at, &[Some(false), Some(false)])]);
+        let key = |snapshot: &Snapshot, kid| snapshot.keys.issued(None, "x", kid).expect("a key").clone();
+        let (one, two) = (key(&first, "1"), key(&first, "2"));
+        let next = first.after(2, &[Change::Put(keys(at, &[Some(false), Some(true)]))]);
+        assert!(next.keys.holds(&one) && Arc::ptr_eq(&one, &key(&next, "1")));
+        assert!(!next.keys.holds(&two) && key(&next, "2").until.is_some());
+        // Other conditions, another key; also when the issuer goes and comes back.
+        assert!(!next.after(3, &[Change::Put(issuer(at, 0, 1))]).keys.holds(&one));
+        let gone = next.after(3, &[Change::Delete(issuer(at, 0, 0).id())]);
+        assert!(!gone.keys.holds(&one) && gone.keys.issued(None, "x", "1").is_none());
+    }
+
+    #[test]
+    fn two_of_one_name_are_none() {
+        let (i, j) = ((0, 0), (0, 1));
+        let all = [Some(false), Some(false)];
+        let both = with(vec![issuer(i, 0, 0), issuer(j, 0, 0), keys(i, &all), keys(j, &all)]);
+        assert!(both.keys.issued(None, "x", "1").is_none());
+        let one = both.after(2, &[Change::Put(issuer(j, 1, 0))]);
+        assert!(one.keys.issued(None, "x", "1").is_some() && one.keys.issued(None, "y", "1").is_some());
+    }
+
+    #[tokio::test]
+    async fn a_missed_key_rings_once() {
+        let at = (0, 0);
+        let snapshot = with(vec![issuer(at, 0, 0)]);
+        let bell = snapshot.keys.issuers().bell();
+        let rings = async || {
+            let bell = bell.notified();
+            tokio::time::timeout(std::time::Duration::ZERO, bell).await.is_ok()
+        };
+        assert!(snapshot.keys.issued(None, "stranger", "1").is_none());
+        assert!(!rings().await);
+        for nth in 0..100 {
+            assert!(snapshot.keys.issued(Some("a"), "x", &nth.to_string()).is_none());
+        }
+        assert!(rings().await && !rings().await);
+        // Whoever holds a later state of the same issuer sees it, and sees to it.
+        let later = snapshot.after(2, &[Change::Put(issuer(at, 0, 1))]);
+        let (owner, id) = name(at);
+        let issuer = later.keys.issuers().get(owner.as_ref(), &id).expect("it is there");
+        assert!(issuer.is_missed());
+        issuer.seen_to();
+        assert!(snapshot.keys.issued(None, "x", "1").is_none());
+        assert!(rings().await);
+    }
+}

@@ -67,7 +67,9 @@ impl Keys {
         let TrustedKey { owner, id, .. } = &key.record;
         let now = match &key.issuer {
             None => self.get(owner.as_ref().map(TenantId::as_str), id.as_str()),
-            Some(issuer) => self.issuers.get(owner.as_ref(), issuer).and_then(|issuer| issuer.key(id.as_str())),
+            Some(issuer) => {
+                self.issuers.get(owner.as_ref(), issuer).and_then(|issuer| issuer.key(id.as_str()))
+            }
         };
         now.is_some_and(|now| Arc::ptr_eq(now, key))
     }

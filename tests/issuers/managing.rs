@@ -42,7 +42,7 @@ async fn what_is_no_issuer_is_told_field_by_field() {
         (json!({ "id": "a", "issuer": issuer, "colour": "red" }), vec!["colour"]),
         (json!({ "id": "a", "issuer": issuer, "refresh": {"min_interval": 0} }), vec!["refresh"]),
         (json!({ "id": "a", "issuer": issuer, "refresh": {"interval": "soon"} }), vec!["refresh.interval"]),
-        (json!({ "id": "a", "issuer": issuer, "refresh": {"every": 1} }), vec!["refresh"]),
+        (json!({ "id": "a", "issuer": issuer, "refresh": {"every": 1} }), vec!["refresh.every"]),
     ] {
         let (status, body) = scene.api(Method::POST, "/issuers", form.clone()).await;
         assert_eq!(status, 422, "{form}: {body}");

@@ -1,6 +1,5 @@
 //! A gateway, a back end and an identity provider whose keys the gateway fetches.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
@@ -138,7 +137,6 @@ pub fn public(signer: &Signer) -> Value {
 }
 
 fn yaml(upstream: &Upstream, settings: &str) -> String {
-    let mut top = String::new();
-    write!(top, "issuers: {{ca_file: ca.pem, {settings}}}\n").expect("a String takes every write");
+    let top = format!("issuers: {{ca_file: ca.pem, {settings}}}\n");
     gateway::yaml(upstream.address, "read-write", "", &top)
 }

@@ -4,9 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{HeldKey, Pace};
-use crate::model::{
-    Grants, RoleId, Slug, TenantClaim, TenantId, TenantScope, Timestamp, TrustedKey, Url,
-};
+use crate::model::{Grants, RoleId, Slug, TenantClaim, TenantId, TenantScope, Timestamp, TrustedKey, Url};
 
 /// An identity provider, and the conditions under which its tokens are believed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
