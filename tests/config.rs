@@ -119,8 +119,9 @@ fn the_schema_closes_every_section() {
     }
     let schema = config::schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    // The file, listener, limits, two of TLS, admin, store, service, rule, timeouts, telemetry, access log.
-    assert_eq!(closed(&schema, "the file"), 12);
+    // The file, listener, limits, two of TLS, admin, store, issuers, service, rule, timeouts, telemetry,
+    // access log.
+    assert_eq!(closed(&schema, "the file"), 13);
     let services = &schema["properties"]["services"]["additionalProperties"];
     assert_eq!(services["required"], serde_json::json!(["match", "upstream"]));
     assert_eq!(schema["required"], Value::Null);
@@ -175,6 +176,7 @@ listeners:
   - {name: inner, address: "127.0.0.1:81"}
 admin: {address: "10.0.0.1:9080", tls: {cert: a.pem, key: b.pem}}
 store: {path: ../state}
+issuers: {allow_networks: [10.0.0.0/8, "::1"], allow_http: true, ca_file: ca.pem}
 services:
   logs:
     match:
@@ -201,6 +203,10 @@ fn everything_written_arrives() {
     assert_eq!(settings.listeners[1].name, "inner");
     assert!(settings.admin.tls.is_some());
     assert_eq!(settings.store.path, Path::new("/etc/tenantry/../state"));
+    let networks = ["10.0.0.0/8", "::1/128"].map(|text| text.parse().expect("a network"));
+    let ca_file = Some("/etc/tenantry/ca.pem".into());
+    let issuers = config::IssuerSettings { allow_networks: networks.into(), allow_http: true, ca_file };
+    assert_eq!(settings.issuers, issuers);
     let log = config::AccessLog::File {
         path: "/etc/tenantry/logs/access.log".into(),
         format: config::LogFormat::Json,
@@ -328,6 +334,16 @@ fn broken_values_are_told_where_and_why() {
                 (5, "listeners[0].limits.streams", "out of range: 1 to 10000"),
                 (6, "listeners[0].limits.idle_timeout", "out of range"),
                 (7, "listeners[0].tls.key", "`key` is missing"),
+            ],
+        ),
+        (
+            "issuers:\n  allow_networks: [10.1.0.0/8, all, 10.0.0.0/33]\n  allow_http: 'yes'\n  ca_file: ''\n",
+            &[
+                (2, "issuers.allow_networks[0]", "bits behind its prefix: the network is 10.0.0.0/8"),
+                (2, "issuers.allow_networks[1]", "\"all\" is no network"),
+                (2, "issuers.allow_networks[2]", "a prefix of 33 is too long"),
+                (3, "issuers.allow_http", "expected true or false"),
+                (4, "issuers.ca_file", "is no path"),
             ],
         ),
         (

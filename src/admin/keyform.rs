@@ -54,7 +54,7 @@ pub(super) struct Shown {
 /// `"all"`, or a list of tenants' ids.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(untagged, expecting = "is \"all\", or a list of tenants' ids")]
-enum Tenants {
+pub(super) enum Tenants {
     #[schema(value_type = words::All)]
     All(String),
     #[schema(value_type = Vec<words::TenantId>)]
@@ -74,7 +74,7 @@ enum Material {
 /// Seconds, or a text such as `30s`; at most 60 s.
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged, expecting = "is a number of seconds, or a text such as \"30s\"")]
-enum Span {
+pub(super) enum Span {
     #[schema(value_type = words::Leeway)]
     Seconds(u64),
     #[schema(example = "30s")]
@@ -149,7 +149,7 @@ impl ToSchema for Draft {
 /// Where a token names its tenant.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with \"name\" and \"prefix\"")]
-struct ClaimForm {
+pub(super) struct ClaimForm {
     /// A claim whose value is a text.
     #[schema(example = "sub", value_type = words::Claim)]
     name: String,
@@ -167,11 +167,8 @@ impl From<TrustedKey> for Shown {
             kind: key.public.kind().to_string(),
             public_key: key.public.pem(),
             fingerprint: key.public.fingerprint().to_string(),
-            tenants: match key.tenants {
-                TenantScope::All => Tenants::All("all".to_owned()),
-                TenantScope::Only(tenants) => Tenants::Only(tenants.into_iter().map(String::from).collect()),
-            },
-            claim: ClaimForm { name: key.claim.name, prefix: key.claim.prefix },
+            tenants: key.tenants.into(),
+            claim: key.claim.into(),
             issuer: key.issuer,
             audience: key.audience,
             require_exp: key.require_exp,
@@ -181,6 +178,21 @@ impl From<TrustedKey> for Shown {
             description: key.description,
             created_at: key.created_at.to_string(),
         }
+    }
+}
+
+impl From<TenantScope> for Tenants {
+    fn from(scope: TenantScope) -> Self {
+        match scope {
+            TenantScope::All => Tenants::All("all".to_owned()),
+            TenantScope::Only(tenants) => Tenants::Only(tenants.into_iter().map(String::from).collect()),
+        }
+    }
+}
+
+impl From<TenantClaim> for ClaimForm {
+    fn from(claim: TenantClaim) -> Self {
+        ClaimForm { name: claim.name, prefix: claim.prefix }
     }
 }
 
@@ -252,7 +264,7 @@ fn read_algorithm(text: Option<&str>, flaws: &mut Flaws) -> Option<Algorithm> {
     flaws.take("algorithm", text?.parse())
 }
 
-fn read_tenants(tenants: Option<Tenants>, flaws: &mut Flaws) -> TenantScope {
+pub(super) fn read_tenants(tenants: Option<Tenants>, flaws: &mut Flaws) -> TenantScope {
     let ids = match tenants {
         None => return TenantScope::All,
         Some(Tenants::All(word)) if word == "all" => return TenantScope::All,
@@ -267,18 +279,18 @@ fn read_tenants(tenants: Option<Tenants>, flaws: &mut Flaws) -> TenantScope {
     TenantScope::Only(read.collect())
 }
 
-fn read_claim(form: Option<ClaimForm>, flaws: &mut Flaws) -> TenantClaim {
+pub(super) fn read_claim(form: Option<ClaimForm>, flaws: &mut Flaws) -> TenantClaim {
     let Some(form) = form else { return TenantClaim::default() };
     let name = read_line("claim.name", Some(form.name), flaws).unwrap_or_default();
     let prefix = Some(form.prefix).filter(|prefix| !prefix.is_empty());
     TenantClaim { name, prefix: read_line("claim.prefix", prefix, flaws).unwrap_or_default() }
 }
 
-fn read_line(field: &str, text: Option<String>, flaws: &mut Flaws) -> Option<String> {
+pub(super) fn read_line(field: &str, text: Option<String>, flaws: &mut Flaws) -> Option<String> {
     flaws.take(field, Claim::parse(text?)).map(String::from)
 }
 
-fn read_leeway(span: Option<Span>, flaws: &mut Flaws) -> Leeway {
+pub(super) fn read_leeway(span: Option<Span>, flaws: &mut Flaws) -> Leeway {
     let duration = match span {
         None => Ok(Duration::ZERO),
         Some(Span::Seconds(seconds)) => Ok(Duration::from_secs(seconds)),

@@ -8,6 +8,8 @@ mod etag;
 mod explain;
 mod frame;
 mod health;
+mod issuerform;
+mod issuers;
 mod keyform;
 mod keys;
 mod listing;
@@ -82,6 +84,10 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(keys::list, keys::add))
         .routes(routes!(keys::read, keys::replace, keys::remove))
         .routes(routes!(explain::explain))
+        .routes(routes!(issuers::list, issuers::add))
+        .routes(routes!(issuers::read, issuers::replace, issuers::remove))
+        .routes(routes!(issuers::tenant_list, issuers::tenant_add))
+        .routes(routes!(issuers::tenant_read, issuers::tenant_replace, issuers::tenant_remove))
         .routes(routes!(me::read))
         .routes(routes!(openapi::read))
         .routes(routes!(health::healthy))

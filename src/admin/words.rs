@@ -21,6 +21,35 @@ pub(super) struct TenantId(String);
 #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]{1,256}$")]
 pub(super) struct KeyId(String);
 
+/// The name of an issuer.
+#[derive(ToSchema)]
+#[schema(example = "company", min_length = 1, max_length = 63, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+pub(super) struct Slug(String);
+
+/// An issuer as tokens name it: a URL as a rule.
+#[derive(ToSchema)]
+#[schema(
+    example = "https://idp.example.com/realms/company",
+    min_length = 1,
+    max_length = 1024,
+    pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,1024}$"
+)]
+pub(super) struct Issuer(String);
+
+/// A URL that the gateway fetches: no user, no fragment.
+#[derive(ToSchema)]
+#[schema(
+    example = "https://idp.example.com/jwks",
+    max_length = 2048,
+    pattern = "^https?://[^/?#@]+([/?][^#]*)?$"
+)]
+pub(super) struct Url(String);
+
+/// A role: admin, editor, viewer, writer, or the id of a tenant's own.
+#[derive(ToSchema)]
+#[schema(example = "viewer", min_length = 1, max_length = 100)]
+pub(super) struct Role(String);
+
 /// What people call something: one line.
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,255}$")]

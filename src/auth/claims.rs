@@ -64,6 +64,18 @@ pub fn header(json: &[u8]) -> Option<Header<'_>> {
     Some(header)
 }
 
+/// Reads `iss` alone; none when the payload cannot be read, or `iss` is no text.
+pub fn issuer(json: &[u8]) -> Option<Option<Cow<'_, str>>> {
+    let mut issuer = None;
+    members(json, |name, value| {
+        if name == "iss" {
+            issuer = Some(text(value)?);
+        }
+        Some(())
+    })?;
+    Some(issuer)
+}
+
 /// Reads a payload; none when a claim has the wrong type. Scopes are a list, or one text with spaces
 /// between (RFC 8693 §4.2).
 pub fn claims<'a>(json: &'a [u8], names: &Names<'_>) -> Option<Claims<'a>> {

@@ -10,7 +10,7 @@ use super::claims::{self, Claims, Names};
 use super::identity::{Basis, Identity};
 use super::token::{Failure, MAX_TOKEN};
 use crate::model::{Rights, RoleId, TenantId, Timestamp};
-use crate::snapshot::{Effective, Key, Snapshot, Tenant};
+use crate::snapshot::{Effective, Key, Keys, Snapshot, Tenant};
 
 /// The three parts of a token, still encoded.
 struct Parts<'a> {
@@ -37,7 +37,10 @@ pub fn verify(
         return Err(Failure::Extension);
     }
     let key = match &header.kid {
-        Some(kid) => keys.find(tenant, kid).ok_or(Failure::UnknownKey)?,
+        Some(kid) => match keys.find(tenant, kid) {
+            Some(key) => key,
+            None => issued(keys, tenant, kid, parts.payload)?,
+        },
         None => keys.fallback().ok_or(Failure::NoKeyId)?,
     };
     if header.alg.as_deref() != Some(key.record.algorithm.as_str()) {
@@ -67,6 +70,21 @@ pub fn verify(
 
 fn names(key: &Key) -> Names<'_> {
     Names { tenant: &key.record.claim.name, scopes: key.record.scopes_claim.as_deref() }
+}
+
+/// The key that the token's own issuer publishes. A key that was added by hand comes before it.
+fn issued<'k>(
+    keys: &'k Keys,
+    tenant: Option<&str>,
+    kid: &str,
+    payload: &str,
+) -> Result<&'k Arc<Key>, Failure> {
+    if keys.issuers().is_empty() {
+        return Err(Failure::UnknownKey);
+    }
+    let payload = decode(payload)?;
+    let issuer = claims::issuer(&payload).ok_or(Failure::Malformed)?.ok_or(Failure::UnknownKey)?;
+    keys.issued(tenant, &issuer, kid).ok_or(Failure::UnknownKey)
 }
 
 /// What a token may do: what its key gives, narrowed to the token's own scopes where the key has
@@ -120,6 +138,11 @@ fn in_time(key: &Key, claims: &Claims<'_>, now: Timestamp) -> Result<u64, Failur
     if now >= deadline {
         return Err(Failure::Expired);
     }
+    let deadline = match key.until.map(Timestamp::seconds) {
+        Some(until) if now >= until => return Err(Failure::UnknownKey),
+        Some(until) => deadline.min(until),
+        None => deadline,
+    };
     let begins = [claims.nbf, claims.iat].into_iter().flatten().map(|date| date.ceil).max();
     if begins.is_some_and(|begins| now.saturating_add(leeway) < begins) {
         return Err(Failure::NotYet);

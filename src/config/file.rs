@@ -1,7 +1,7 @@
 //! The configuration as written: every key with its type, its default and what it means. The
 //! comments here are the schema's descriptions. Nothing of this leaves the folder.
 
-use crate::model::{Api, HostTemplate, PathTemplate, Unlisted, Upstream};
+use crate::model::{Api, HostTemplate, Network, PathTemplate, Unlisted, Upstream};
 
 use super::LogFormat;
 use super::problem::{Place, Report};
@@ -21,6 +21,8 @@ section! {
         admin: AdminFile,
         /// Where records (tenants, keys, admins) are kept.
         store: StoreFile,
+        /// What may be fetched from identity providers whose keys are trusted.
+        issuers: IssuersFile,
         /// What tenants can reach, by name; the name labels metrics and log lines.
         services: Named<ServiceFile>,
         /// Logs and metrics.
@@ -102,6 +104,21 @@ section! {
     may {
         /// The directory of the embedded store; made when it is not there.
         path: FilePath = "data",
+    }
+}
+
+section! {
+    /// What may be fetched from identity providers whose keys are trusted. Tenants name their URLs,
+    /// so only public addresses are dialled, over TLS, unless something else is allowed here.
+    IssuersFile
+    must {}
+    may {
+        /// Networks that may be dialled although they are not public, such as 10.0.0.0/8.
+        allow_networks: List<Network>,
+        /// Whether http:// may be fetched. Whoever is on the way can then replace the keys.
+        allow_http: bool = false,
+        /// A PEM file of the only certificate authorities to believe, instead of the system's.
+        ca_file: FilePath,
     }
 }
 

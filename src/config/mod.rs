@@ -18,7 +18,9 @@ use std::path::Path;
 
 pub use problem::{Problem, Problems};
 pub use rules::ambiguous;
-pub use settings::{AccessLog, AdminPort, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles};
+pub use settings::{
+    AccessLog, AdminPort, IssuerSettings, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles,
+};
 
 use problem::{Place, Report};
 use settle::{Settled, settle};

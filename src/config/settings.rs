@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{Limits, Service};
+use crate::model::{Limits, Network, Service};
 
 /// How one gateway runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     pub admin: AdminPort,
     pub store: StoreSettings,
+    pub issuers: IssuerSettings,
     pub services: Vec<Service>,
     pub telemetry: Telemetry,
     /// Data-plane threads; one per core when none.
@@ -49,6 +50,15 @@ pub struct AdminPort {
 pub struct StoreSettings {
     /// The directory of the embedded store.
     pub path: PathBuf,
+}
+
+/// What may be fetched from identity providers, beyond public addresses over TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IssuerSettings {
+    pub allow_networks: Vec<Network>,
+    pub allow_http: bool,
+    /// A PEM file of the only authorities to believe; the system's without it.
+    pub ca_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +109,7 @@ impl Default for Settings {
             }],
             admin: AdminPort { address: local(9080), tls: None },
             store: StoreSettings { path: PathBuf::from("data") },
+            issuers: IssuerSettings::default(),
             services: Vec::new(),
             telemetry: Telemetry::default(),
             workers: None,

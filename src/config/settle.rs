@@ -6,13 +6,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{AccessLogFile, AdminFile, File, LimitsFile, ListenerFile, TelemetryFile, TlsFile};
+use super::file::{
+    AccessLogFile, AdminFile, File, IssuersFile, LimitsFile, ListenerFile, TelemetryFile, TlsFile,
+};
 use super::problem::{At, Place, Report};
 use super::quantity::{Count, Size, Time};
 use super::read::{Key, List};
 use super::services::services;
 use super::word::{FilePath, Output};
-use super::{AccessLog, AdminPort, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles};
+use super::{
+    AccessLog, AdminPort, IssuerSettings, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles,
+};
 use crate::model::Limits;
 
 /// Settings, and the files that they name where they name them.
@@ -32,6 +36,7 @@ pub(super) fn settle(file: File, base: &Path, report: &mut Report) -> Settled {
         listeners: desk.listeners(file.listeners, default.listeners),
         admin: desk.admin(file.admin, default.admin),
         store: StoreSettings { path: base.join(store.map_or(default.store.path, |path| path.0.into())) },
+        issuers: desk.issuers(file.issuers),
         services: services(file.services, desk.report),
         telemetry: desk.telemetry(file.telemetry),
         workers: count(file.workers).map_or(default.workers, Some),
@@ -102,12 +107,24 @@ impl Desk<'_> {
 
     fn tls(&mut self, file: TlsFile) -> Option<TlsFiles> {
         let (cert, key) = (file.cert.given()?, file.key.given()?);
-        let mut path = |at: At<FilePath>| {
-            let value = self.base.join(at.value.0);
-            self.files.push(At { place: at.place, value: value.clone() });
-            value
-        };
-        Some(TlsFiles { cert: path(cert), key: path(key) })
+        Some(TlsFiles { cert: self.file(cert), key: self.file(key) })
+    }
+
+    fn issuers(&mut self, key: Key<IssuersFile>) -> IssuerSettings {
+        let Some(file) = key.value() else { return IssuerSettings::default() };
+        let networks = file.allow_networks.value().map(|List(networks)| networks).unwrap_or_default();
+        IssuerSettings {
+            allow_networks: networks.into_iter().map(|at| at.value).collect(),
+            allow_http: file.allow_http.value().unwrap_or_default(),
+            ca_file: file.ca_file.given().map(|ca| self.file(ca)),
+        }
+    }
+
+    /// A file that must be there.
+    fn file(&mut self, at: At<FilePath>) -> PathBuf {
+        let value = self.base.join(at.value.0);
+        self.files.push(At { place: at.place, value: value.clone() });
+        value
     }
 
     fn admin(&mut self, key: Key<AdminFile>, default: AdminPort) -> AdminPort {

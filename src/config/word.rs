@@ -10,7 +10,7 @@ use super::LogFormat;
 use super::problem::{Place, Report, quoted, suggestion};
 use super::read::{Read, mismatch, shape};
 use super::yaml::{Node, Value};
-use crate::model::{Api, HostTemplate, PathTemplate, Unlisted};
+use crate::model::{Api, HostTemplate, Network, NetworkError, PathTemplate, Unlisted};
 
 /// A value written as text.
 pub(super) trait Word: Sized {
@@ -48,6 +48,17 @@ impl Word for Address {
 }
 
 shape!([] Address, |_generator| json_schema!({ "type": "string", "examples": ["127.0.0.1:8080", "[::]:8080"] }));
+
+/// `10.0.0.0/8` or `fd00::/8`; an address alone is a network of one.
+impl Word for Network {
+    const WHAT: &'static str = "text such as 10.0.0.0/8";
+
+    fn word(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|fault: NetworkError| fault.to_string())
+    }
+}
+
+shape!([] Network, |_generator| json_schema!({ "type": "string", "examples": ["10.0.0.0/8", "fd00::/8"] }));
 
 /// A listener's or a service's name: a label of metrics and logs.
 pub(super) struct Name(pub String);

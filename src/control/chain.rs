@@ -99,6 +99,8 @@ const fn told(kind: Kind) -> bool {
     match kind {
         Kind::Tenant
         | Kind::Key
+        | Kind::Issuer
+        | Kind::IssuerKeys
         | Kind::User
         | Kind::ServiceAccount
         | Kind::Role

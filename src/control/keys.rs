@@ -216,7 +216,10 @@ fn put(store: &Store, key: TrustedKey, this: (RecordId, Expect)) -> Result<Plan<
 }
 
 /// The tenants of a list, as the commit shall find them.
-fn existing(store: &Store, tenants: &BTreeSet<TenantId>) -> Result<Vec<(RecordId, Expect)>, Fault> {
+pub(super) fn existing(
+    store: &Store,
+    tenants: &BTreeSet<TenantId>,
+) -> Result<Vec<(RecordId, Expect)>, Fault> {
     let mut flaws = Flaws::default();
     let mut expect = Vec::with_capacity(tenants.len());
     for tenant in tenants {

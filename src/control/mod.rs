@@ -7,6 +7,7 @@ mod chain;
 mod draw;
 mod fault;
 mod first;
+pub mod issuers;
 mod keys;
 mod login;
 mod search;
@@ -42,6 +43,8 @@ pub struct Control {
     /// the end of the audit log.
     turn: Arc<Mutex<Chain>>,
     login: login::Login,
+    /// How the fetching of issuers' keys stands.
+    board: issuers::Board,
 }
 
 /// The versions of a record that a caller is ready to change.
@@ -73,7 +76,7 @@ impl Control {
     /// Fails when the store cannot be read.
     pub fn new(store: Arc<Store>, published: Arc<Published>) -> Result<Self, StoreError> {
         let turn = Arc::new(Mutex::new(Chain::read(&store)?));
-        Ok(Control { login: login::Login::new(), store, published, turn })
+        Ok(Control { login: login::Login::new(), store, published, turn, board: issuers::Board::default() })
     }
 
     /// The state upon which this node decides now.

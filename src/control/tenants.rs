@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Authority, Control, Fault, Listed, Name, Plan, Prose, Search, Seen, find, keys};
+use super::{Authority, Control, Fault, Listed, Name, Plan, Prose, Search, Seen, find, issuers, keys};
 use crate::model::{OrgId, OrgRecord, Tenant, TenantId, Timestamp};
 use crate::store::{Change, Expect, Page, Record, RecordId, Store, Stored};
 
@@ -131,6 +131,7 @@ impl Control {
             };
             entomb(store, &tenant.value.org_id, now, &mut plan)?;
             keys::forget_tenant(store, &id, &mut plan)?;
+            issuers::forget_tenant(store, &id, &mut plan)?;
             Ok(plan)
         })
         .await?;

@@ -6,10 +6,12 @@ mod audit;
 mod grant;
 mod id;
 mod invitation;
+mod issuer;
 mod key;
 mod limits;
 mod material;
 mod name;
+mod network;
 mod rights;
 mod role;
 mod secret;
@@ -18,6 +20,7 @@ mod tenant;
 mod ticket;
 mod time;
 mod token;
+mod url;
 
 pub use account::{
     Group, Member, Membership, Principal, ServiceAccount, Slug, SlugError, User, UserName, UserNameError,
@@ -26,10 +29,15 @@ pub use audit::{Actor, AuditEntry, Deed, Outcome};
 pub use grant::{Action, Grants, ParsePermissionError, Permission, Resource};
 pub use id::{Id, ParseIdError};
 pub use invitation::{Invitation, InvitedRole};
+pub use issuer::{
+    DiscoveryError, HeldKey, Issuer, IssuerKeys, JwksError, KeySet, MAX_KEYS, Pace, PaceError, SetKey,
+    Skipped, Source, discovered, discovery_url,
+};
 pub use key::{Algorithm, KeyId, TenantClaim, TenantScope, TrustedKey, UnknownAlgorithm};
 pub use limits::Limits;
 pub use material::{KeyError, KeyKind, MAX_KEY_TEXT, PrivateKey, PublicKey, ReadKey};
 pub use name::{NameError, OrgId, TenantId};
+pub use network::{Network, NetworkError};
 pub use rights::{Act, Area, ParseRightsError, Power, Powers, Rights};
 pub use role::{Binding, ManagedRole, Role, RoleId, Subject};
 pub use secret::Secret;
@@ -40,3 +48,4 @@ pub use tenant::{OrgRecord, ServiceOptions, Tenant, TenantState};
 pub use ticket::{SecretHash, SecretHashError, Ticket, TicketKind, issue};
 pub use time::Timestamp;
 pub use token::{ApiToken, Session, TokenUse};
+pub use url::{Host, MAX_URL, Url, UrlError};

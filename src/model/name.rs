@@ -32,6 +32,7 @@ const RESERVED: &[&str] = &[
     "instance",
     "invitation",
     "invitations",
+    "issuers",
     "keys",
     "license-info",
     "localhost",

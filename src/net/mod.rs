@@ -2,6 +2,7 @@
 //! credential and no back end.
 
 mod conn;
+pub mod fetch;
 mod gather;
 mod guard;
 mod listen;

@@ -123,7 +123,8 @@ pub async fn watch(watched: Arc<Vec<Watched>>, metrics: Metrics) {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+/// A PEM file, within bounds.
+pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let size = fs::metadata(path).with_context(|| path.display().to_string())?.len();
     anyhow::ensure!(size <= MAX_FILE, "{} is larger than {MAX_FILE} bytes", path.display());
     fs::read(path).with_context(|| path.display().to_string())

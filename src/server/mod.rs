@@ -18,10 +18,11 @@ use tokio::task::JoinHandle;
 
 use crate::admin;
 use crate::auth::OUTCOMES;
-use crate::config::{self, Settings};
-use crate::control::Control;
+use crate::config::{self, IssuerSettings, Settings};
+use crate::control::{self, Control};
 use crate::model::{Secret, Timestamp};
 use crate::net;
+use crate::net::fetch::{Fetcher, Policy};
 use crate::snapshot::{self, Published, Routes, Snapshot};
 use crate::store::Store;
 use crate::telemetry::{AccessLog, Format, Metrics, Sink};
@@ -68,6 +69,7 @@ impl Gateway {
         let watched = Arc::new(Watched::open_all(&settings)?);
         let ports = plane::bind(&settings, workers, &watched)?;
         let admin_listener = bind_admin(&settings)?;
+        let fetcher = Arc::new(open_fetcher(&settings)?);
         let admin = admin_listener.local_addr()?;
 
         let (vitals, lost) = Vitals::new();
@@ -85,6 +87,7 @@ impl Gateway {
             following,
             tokio::spawn(show_snapshot(published.clone(), metrics.clone())),
             tokio::spawn(certificates::watch(watched.clone(), metrics.clone())),
+            tokio::spawn(control::issuers::keep(control.clone(), fetcher)),
         ];
 
         let ready = Arc::new(AtomicBool::new(true));
@@ -191,7 +194,11 @@ impl Gateway {
         let _ = tokio::task::spawn_blocking(move || plane.join()).await;
         self.stop_admin.send_replace(true);
         let _ = self.admin_task.await;
-        self.tasks.iter().for_each(JoinHandle::abort);
+        for task in self.tasks {
+            task.abort();
+            // Until it lets go of the store; how it ended is of no interest.
+            let _ = task.await;
+        }
         if let Some(access) = self.access {
             // Waits for the disk; a panic there has said so already.
             let _ = tokio::task::spawn_blocking(move || access.close(ACCESS_LOG_END)).await;
@@ -211,11 +218,12 @@ const ADMIN: &str = "admin";
 /// The sections that differ and cannot be taken over.
 fn fixed_sections(old: &Settings, new: &Settings) -> impl Iterator<Item = &'static str> {
     // Taken apart, so that no section that is added can be forgotten here.
-    let Settings { listeners, admin, store, services: _, telemetry, workers, drain } = new;
+    let Settings { listeners, admin, store, issuers, services: _, telemetry, workers, drain } = new;
     let differs = [
         ("listeners", old.listeners != *listeners),
         ("admin", old.admin != *admin),
         ("store", old.store != *store),
+        ("issuers", old.issuers != *issuers),
         ("telemetry", old.telemetry != *telemetry),
         ("workers", old.workers != *workers),
         ("drain", old.drain != *drain),
@@ -268,6 +276,16 @@ fn shown_listeners(settings: &Settings, bound: &[(String, SocketAddr)]) -> Vec<a
         tls: tls(name),
     };
     bound.iter().map(shown).collect()
+}
+
+/// What reads the documents of identity providers.
+fn open_fetcher(settings: &Settings) -> anyhow::Result<Fetcher> {
+    let IssuerSettings { allow_networks, allow_http, ca_file } = &settings.issuers;
+    let policy = Policy { networks: allow_networks.clone(), http: *allow_http };
+    let Some(file) = ca_file else { return Ok(Fetcher::new(policy, None)?) };
+    let shown = || format!("issuers.ca_file: {}", file.display());
+    let pem = certificates::read(file).with_context(shown)?;
+    Fetcher::new(policy, Some(&pem)).with_context(shown)
 }
 
 fn bind_admin(settings: &Settings) -> anyhow::Result<TcpListener> {

@@ -63,6 +63,8 @@ impl Snapshot {
         match record {
             Record::Tenant(tenant) => self.put_tenant(tenant),
             Record::Key(key) => self.put_key(key),
+            Record::Issuer(issuer) => self.keys.put_issuer(issuer, version),
+            Record::IssuerKeys(keys) => self.keys.put_issuer_keys(keys),
             Record::User(user) => self.put_account(Account::user(&user, version)),
             Record::ServiceAccount(account) => self.put_account(Account::machine(&account, version)),
             Record::Role(role) => self.tenants.change(role.tenant.as_str(), |t| t.access.put_role(&role)),
@@ -162,6 +164,8 @@ impl Snapshot {
         match id {
             RecordId::Tenant(id) => drop(self.tenants.remove(id.as_str())),
             RecordId::Key(owner, id) => self.keys.remove(owner.as_ref(), id),
+            RecordId::Issuer(owner, id) => self.keys.remove_issuer(owner.as_ref(), id),
+            RecordId::IssuerKeys(owner, id) => self.keys.remove_issuer_keys(owner.as_ref(), id),
             RecordId::User(id) | RecordId::ServiceAccount(_, id) => self.drop_account(*id),
             RecordId::Role(tenant, id) => {
                 self.tenants.change(tenant.as_str(), |tenant| tenant.access.drop_role(*id));

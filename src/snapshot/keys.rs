@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use aws_lc_rs::signature::ParsedPublicKey;
 
+use super::issuers::Issuers;
 use super::shards::Shards;
-use crate::model::{KeyError, KeyId, TenantId, TrustedKey};
+use crate::model::{self, HeldKey, IssuerKeys, KeyError, KeyId, Slug, TenantId, Timestamp, TrustedKey};
+use crate::store::Revision;
 
 /// A trusted key and its ready-made verifier.
 pub struct Key {
     pub record: TrustedKey,
+    /// The issuer of its owner that publishes it; none for a key that was added by hand.
+    pub issuer: Option<Slug>,
+    /// From when on it is not trusted, once its issuer has withdrawn it.
+    pub until: Option<Timestamp>,
     verifier: ParsedPublicKey,
 }
 
@@ -20,6 +26,7 @@ pub struct Keys {
     by_id: Shards<Arc<str>, Key>,
     /// `control` allows one; were there more, none of them would count.
     fallbacks: Vec<Arc<Key>>,
+    issuers: Issuers,
     /// Changes whenever any key does.
     generation: u64,
 }
@@ -28,7 +35,13 @@ impl Key {
     /// Compiles a stored key; fails when the provider does not take its material.
     pub fn new(record: TrustedKey) -> Result<Self, KeyError> {
         let verifier = record.public.verifier(record.algorithm)?;
-        Ok(Key { record, verifier })
+        Ok(Key { record, issuer: None, until: None, verifier })
+    }
+
+    /// Compiles a key that an issuer publishes, or has until lately.
+    pub(super) fn issued(issuer: &model::Issuer, held: &HeldKey) -> Result<Self, KeyError> {
+        let key = Key::new(issuer.trusted(held))?;
+        Ok(Key { issuer: Some(issuer.id.clone()), until: held.until, ..key })
     }
 
     /// Whether `signature` is this key's over `message` (RFC 7515 §5.2). The algorithm is the
@@ -52,8 +65,31 @@ impl Keys {
     /// Whether this very object is still trusted.
     pub fn holds(&self, key: &Arc<Key>) -> bool {
         let TrustedKey { owner, id, .. } = &key.record;
-        let now = self.get(owner.as_ref().map(TenantId::as_str), id.as_str());
+        let now = match &key.issuer {
+            None => self.get(owner.as_ref().map(TenantId::as_str), id.as_str()),
+            Some(issuer) => {
+                self.issuers.get(owner.as_ref(), issuer).and_then(|issuer| issuer.key(id.as_str()))
+            }
+        };
         now.is_some_and(|now| Arc::ptr_eq(now, key))
+    }
+
+    /// The key by which an issuer of this name signs tokens of `tenant`: the tenant's own issuer
+    /// before the instance's. An issuer that knows none of this id is told that one is missed.
+    pub fn issued(&self, tenant: Option<&str>, issuer: &str, id: &str) -> Option<&Arc<Key>> {
+        let owners = tenant.map(Some).into_iter().chain([None]);
+        let mut named = owners.filter_map(|owner| self.issuers.named(owner, issuer));
+        named.find_map(|issuer| {
+            let key = issuer.key(id);
+            if key.is_none() {
+                self.issuers.miss(issuer);
+            }
+            key
+        })
+    }
+
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
     }
 
     /// The key for tokens without `kid`.
@@ -90,6 +126,26 @@ impl Keys {
         self.forget_fallback(owner, id);
         self.generation += 1;
         self.by_id.remove(name(owner.map(TenantId::as_str), id.as_str()).as_str());
+    }
+
+    pub(super) fn put_issuer(&mut self, record: model::Issuer, version: Revision) {
+        self.issuers.put(record, version);
+        self.generation += 1;
+    }
+
+    pub(super) fn put_issuer_keys(&mut self, keys: IssuerKeys) {
+        self.issuers.put_keys(keys);
+        self.generation += 1;
+    }
+
+    pub(super) fn remove_issuer(&mut self, owner: Option<&TenantId>, id: &Slug) {
+        self.issuers.remove(owner, id);
+        self.generation += 1;
+    }
+
+    pub(super) fn remove_issuer_keys(&mut self, owner: Option<&TenantId>, id: &Slug) {
+        self.issuers.remove_keys(owner, id);
+        self.generation += 1;
     }
 
     fn forget_fallback(&mut self, owner: Option<&TenantId>, id: &KeyId) {

@@ -5,6 +5,7 @@ mod access;
 mod account;
 mod compile;
 mod follow;
+mod issuers;
 mod keys;
 mod published;
 mod routes;
@@ -21,6 +22,7 @@ use crate::store::{Kind, Revision};
 pub use access::{Access, Effective, Held};
 pub use account::{Account, Token};
 pub use follow::follow;
+pub use issuers::{Issuer, IssuerName, Issuers};
 pub use keys::{Key, Keys};
 pub use published::{Current, Published, Reader};
 pub use routes::{Backend, Matched, Routes, Service, Verdict};
@@ -49,6 +51,8 @@ impl Snapshot {
     pub const KINDS: &'static [Kind] = &[
         Kind::Tenant,
         Kind::Key,
+        Kind::Issuer,
+        Kind::IssuerKeys,
         Kind::User,
         Kind::ServiceAccount,
         Kind::Role,

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::model::{
-    ApiToken, AuditEntry, Binding, Group, Id, Invitation, KeyId, Member, OrgId, OrgRecord, Principal, Role,
-    ServiceAccount, Session, Tenant, TenantId, TokenUse, TrustedKey, User,
+    ApiToken, AuditEntry, Binding, Group, Id, Invitation, Issuer, IssuerKeys, KeyId, Member, OrgId,
+    OrgRecord, Principal, Role, ServiceAccount, Session, Slug, Tenant, TenantId, TokenUse, TrustedKey, User,
 };
 
 /// Something that can be kept: a type of the model that is a record of its own.
@@ -114,6 +114,9 @@ records! {
     Tenant(Tenant) = "tenants", "tenant", |r| RecordId::Tenant(r.id.clone());
     Org(OrgRecord) = "orgs", "org id", |r| RecordId::Org(r.org_id.clone());
     Key(TrustedKey) = "keys", "key", |r| RecordId::Key(r.owner.clone(), r.id.clone());
+    Issuer(Issuer) = "issuers", "issuer", |r| RecordId::Issuer(r.owner.clone(), r.id.clone());
+    IssuerKeys(IssuerKeys) = "issuer-keys", "keys of issuer",
+        |r| RecordId::IssuerKeys(r.owner.clone(), r.issuer.clone());
     User(User) = "users", "user", |r| RecordId::User(r.id);
     ServiceAccount(ServiceAccount) = "service-accounts", "service account",
         |r| RecordId::ServiceAccount(r.tenant.clone(), r.id);
@@ -136,6 +139,8 @@ pub enum RecordId {
     Org(OrgId),
     /// The owner is the instance when none; so with service accounts.
     Key(Option<TenantId>, KeyId),
+    Issuer(Option<TenantId>, Slug),
+    IssuerKeys(Option<TenantId>, Slug),
     User(Id),
     ServiceAccount(Option<TenantId>, Id),
     Role(TenantId, Id),
@@ -156,6 +161,8 @@ impl RecordId {
             RecordId::Tenant(_) => Kind::Tenant,
             RecordId::Org(_) => Kind::Org,
             RecordId::Key(..) => Kind::Key,
+            RecordId::Issuer(..) => Kind::Issuer,
+            RecordId::IssuerKeys(..) => Kind::IssuerKeys,
             RecordId::User(_) => Kind::User,
             RecordId::ServiceAccount(..) => Kind::ServiceAccount,
             RecordId::Role(..) => Kind::Role,
@@ -177,6 +184,9 @@ impl RecordId {
             RecordId::Tenant(id) => id.as_str().into(),
             RecordId::Org(id) => id.as_str().into(),
             RecordId::Key(owner, id) => format!("{}{id}", within(owner.as_ref())).into(),
+            RecordId::Issuer(owner, id) | RecordId::IssuerKeys(owner, id) => {
+                format!("{}{id}", within(owner.as_ref())).into()
+            }
             RecordId::ServiceAccount(owner, id) => format!("{}{id}", within(owner.as_ref())).into(),
             RecordId::User(id) | RecordId::TokenUse(id) | RecordId::Session(id) => id.to_string().into(),
             RecordId::Role(tenant, id)
@@ -200,7 +210,10 @@ impl RecordId {
             | RecordId::Member(tenant, _)
             | RecordId::Binding(tenant, _)
             | RecordId::Invitation(tenant, _) => Some(tenant),
-            RecordId::Key(owner, _) | RecordId::ServiceAccount(owner, _) => owner.as_ref(),
+            RecordId::Key(owner, _)
+            | RecordId::Issuer(owner, _)
+            | RecordId::IssuerKeys(owner, _)
+            | RecordId::ServiceAccount(owner, _) => owner.as_ref(),
             RecordId::Org(_)
             | RecordId::User(_)
             | RecordId::Token(..)
