@@ -21,6 +21,11 @@ pub(super) struct TenantId(String);
 #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]{1,256}$")]
 pub(super) struct KeyId(String);
 
+/// By which field a list runs, and which way.
+#[derive(ToSchema)]
+#[schema(example = "id:asc", pattern = "^[A-Za-z_]+(:(asc|desc))?$")]
+pub(super) struct Order(String);
+
 /// What people call something: one line.
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,255}$")]
