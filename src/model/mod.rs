@@ -18,6 +18,7 @@ mod tenant;
 mod ticket;
 mod time;
 mod token;
+mod upstream;
 
 pub use account::{
     Group, Member, Membership, Principal, ServiceAccount, Slug, SlugError, User, UserName, UserNameError,
@@ -33,10 +34,9 @@ pub use name::{NameError, OrgId, TenantId};
 pub use rights::{Act, Area, ParseRightsError, Power, Powers, Rights};
 pub use role::{Binding, ManagedRole, Role, RoleId, Subject};
 pub use secret::Secret;
-pub use service::{
-    Api, HostTemplate, MatchRule, PathTemplate, Service, TemplateError, Timeouts, Unlisted, Upstream,
-};
+pub use service::{Api, HostTemplate, MatchRule, PathTemplate, Service, TemplateError, Timeouts, Unlisted};
 pub use tenant::{OrgRecord, ServiceOptions, Tenant, TenantState};
 pub use ticket::{SecretHash, SecretHashError, Ticket, TicketKind, issue};
 pub use time::Timestamp;
 pub use token::{ApiToken, Session, TokenUse};
+pub use upstream::{Upstream, UpstreamError};

@@ -6,6 +6,7 @@ mod account;
 mod compile;
 mod follow;
 mod keys;
+mod options;
 mod published;
 mod routes;
 mod shards;
@@ -22,6 +23,7 @@ pub use access::{Access, Effective, Held};
 pub use account::{Account, Token};
 pub use follow::follow;
 pub use keys::{Key, Keys};
+pub use options::{AllOptions, Options};
 pub use published::{Current, Published, Reader};
 pub use routes::{Backend, Matched, Routes, Service, Verdict};
 pub use shards::Shards;
@@ -68,4 +70,12 @@ pub struct Tenant {
     pub header: HeaderValue,
     pub state: TenantState,
     pub access: Access,
+    pub options: AllOptions,
+}
+
+impl Tenant {
+    /// What differs for this tenant at a service.
+    pub fn options_at(&self, service: &str) -> Option<&Options> {
+        options::find(&self.options, service).map(Arc::as_ref)
+    }
 }
