@@ -17,6 +17,7 @@ mod path;
 mod problem;
 mod serve;
 mod tenantform;
+mod tenantparts;
 mod tenants;
 mod words;
 

@@ -132,15 +132,24 @@ impl Control {
                 |record: &Record| T::of_record(record).is_some_and(|one| besides(one) && search.wants(one));
             match &search.sort.field {
                 None => cut(store, within.as_deref(), &search, Some(&wants)),
-                Some(field) => {
-                    let everything = Search { skip: 0, take: usize::MAX, ..search.clone() };
+                Some(_) => {
+                    let sort = Sort { field: None, order: Order::Ascending };
+                    let everything = Search { sort, skip: 0, take: usize::MAX, ..search.clone() };
                     let page = cut(store, within.as_deref(), &everything, Some(&wants))?;
-                    Ok(sorted(page, field, &search))
+                    Ok(sorted(page, &search))
                 }
             }
         })
         .await
     }
+}
+
+/// A page of records that were found otherwise, in the order of their ids.
+pub(super) fn among<T: Listed>(mut found: Vec<Stored<T>>, search: &Search) -> Result<Page<T>, Fault> {
+    search.check::<T>()?;
+    found.retain(|stored| search.wants(&stored.value));
+    let page = Page { total: found.len(), items: found };
+    Ok(sorted(page, search))
 }
 
 /// A page in the order of ids.
@@ -156,11 +165,15 @@ fn cut<T: Listed>(
     Ok(Page { items, total: page.total })
 }
 
-fn sorted<T: Listed>(mut page: Page<T>, field: &str, search: &Search) -> Page<T> {
-    let key = |stored: &Stored<T>| stored.value.field(field).to_lowercase();
-    match search.sort.order {
-        Order::Ascending => page.items.sort_by_cached_key(key),
-        Order::Descending => page.items.sort_by_cached_key(|stored| Reverse(key(stored))),
+/// The page that is asked for, of all that was found, which runs by id from the first.
+fn sorted<T: Listed>(mut page: Page<T>, search: &Search) -> Page<T> {
+    let key =
+        |stored: &Stored<T>| search.sort.field.as_ref().map(|field| stored.value.field(field).to_lowercase());
+    match (&search.sort.field, search.sort.order) {
+        (None, Order::Ascending) => {}
+        (None, Order::Descending) => page.items.reverse(),
+        (Some(_), Order::Ascending) => page.items.sort_by_cached_key(key),
+        (Some(_), Order::Descending) => page.items.sort_by_cached_key(|stored| Reverse(key(stored))),
     }
     page.items = page.items.into_iter().skip(search.skip).take(search.take).collect();
     page
