@@ -82,6 +82,8 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(tenants::read, tenants::replace, tenants::change, tenants::delete))
         .routes(routes!(keys::list, keys::add))
         .routes(routes!(keys::read, keys::replace, keys::remove))
+        .routes(routes!(keys::list_own, keys::add_own))
+        .routes(routes!(keys::read_own, keys::replace_own, keys::remove_own))
         .routes(routes!(explain::explain))
         .routes(routes!(me::read))
         .routes(routes!(openapi::read))

@@ -19,7 +19,7 @@ use crate::snapshot::Snapshot;
 use crate::store::Stored;
 
 /// The tenant that a path names. What is no id names none.
-fn named(text: &str) -> Result<TenantId, Refusal> {
+pub(super) fn named(text: &str) -> Result<TenantId, Refusal> {
     TenantId::parse(text).map_err(|_| Refusal::NoRecord(format!("tenant {text:?}")))
 }
 

@@ -27,7 +27,7 @@ use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreErr
 
 pub use authority::{Authority, Via, Vouched};
 pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
-pub use keys::{Conditions, KeyChange, NewKey};
+pub use keys::{Conditions, Gives, KeyChange, NewKey};
 pub use options::{Edit, MethodNames, OptionsChange, OptionsError, OwnUpstreams};
 pub use search::{Filter, Listed, Search, Sort, Test};
 pub use tenants::{NewTenant, TenantChange};
