@@ -19,7 +19,7 @@ use support::{METRICS, PASSWORD, Port, USER, control, logged};
 use tenantry::auth::password;
 use tenantry::cli::keypair::KeypairKind;
 use tenantry::cli::signer::Signer;
-use tenantry::control::{Control, Fault, Name, NewTenant, Prose, Seen, TenantChange};
+use tenantry::control::{Control, Fault, Name, NewTenant, Seen, TenantChange};
 use tenantry::model::{OrgId, Secret, TenantId, Timestamp, User};
 use tenantry::snapshot::{Published, Routes, Snapshot};
 use tenantry::store::{Change, Commits, Record, RecordId, Store};
@@ -117,7 +117,8 @@ async fn a_tenant_lives() {
     assert_eq!(made.header("location"), "/api/v1/tenants/acme");
     let tenant = made.json();
     let fields: Vec<_> = tenant.as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(fields, ["created_at", "deleted", "description", "id", "name", "org_id", "updated_at"]);
+    let all = ["created_at", "deleted", "description", "id", "labels", "name", "options", "org_id", "state"];
+    assert_eq!(fields, [all.as_slice(), &["updated_at"]].concat());
     assert_eq!(tenant["name"], "acme");
     assert_eq!(tenant["deleted"], false);
     assert_eq!(tenant["created_at"], tenant["updated_at"]);
@@ -247,8 +248,18 @@ async fn lists_are_cut_searched_and_sorted() {
     let (even, total) = list("/api/v1/tenants/search?q=%C3%A4pfel&size=2&page=2").await;
     assert_eq!((even, total), (vec!["t04".to_owned(), "t06".to_owned()], 6));
     assert_eq!(list("/api/v1/tenants?q=T1").await.0, ["t10", "t11"]);
-    let query = "/api/v1/tenants?page=0&size=1001&sort=name:asc&colour=red";
+    let query = "/api/v1/tenants?page=0&size=1001&sort=name:up&colour=red";
     port.get(query).await.flaws(&["page", "size", "sort", "colour"]);
+    let by_name = "/api/v1/tenants?sort=name:desc&sort=id:desc&size=2&page=4";
+    assert_eq!(list(by_name).await, (vec!["t00".to_owned(), "t02".to_owned()], 12));
+    let filtered = "/api/v1/tenants?filters[name][STARTS_WITH]=even&filters[id][NOT_IN]=t00,t04";
+    assert_eq!(list(filtered).await.0, ["t02", "t06", "t08", "t10"]);
+    assert_eq!(list("/api/v1/tenants/search?filters[q][EQUALS]=t11").await.1, 1);
+    let unknown = "/api/v1/tenants?sort=colour&filters[shape][EQUALS]=x&filters[id][EQUALS]=t00";
+    let message = port.get(unknown).await.flaws(&["sort", "filters[shape]"]);
+    assert!(message.contains("one of id, name"), "{message}");
+    let message = port.get("/api/v1/tenants?filters[id][REGEX]=x").await.flaws(&["filters[id][REGEX]"]);
+    assert!(message.contains("STARTS_WITH"), "{message}");
 }
 
 #[tokio::test]
@@ -292,11 +303,11 @@ async fn two_nodes_write_one_record() {
     one.first_admin(None, Some(secret()), Timestamp::now()).await.expect("an admin");
     let (here, now) = (IpAddr::V4(Ipv4Addr::LOCALHOST), Timestamp::now());
     let authority = one.authenticate("admin", secret(), here, Instant::now()).await.expect("an admin");
-    let new = NewTenant { id: id("acme"), name: None, description: Prose::default() };
+    let new = NewTenant { id: id("acme"), admin: None, rest: TenantChange::default() };
     let made = one.create_tenant(&authority, new, now).await.expect("a tenant").version;
     let write = |control: Arc<Control>, name: String| {
         let name = Name::parse(name).expect("a name");
-        let change = TenantChange { name: Some(Some(name)), description: None };
+        let change = TenantChange { name: Some(Some(name)), ..TenantChange::default() };
         let authority = &authority;
         async move { control.change_tenant(authority, id("acme"), change, Seen::Any, now).await }
     };
@@ -325,7 +336,7 @@ async fn a_write_is_answered_when_it_is_live() {
     tokio::join!(first, publish(&mut commits)).0.expect("an admin");
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let authority = control.authenticate("admin", secret(), here, Instant::now()).await.expect("an admin");
-    let new = NewTenant { id: id("acme"), name: None, description: Prose::default() };
+    let new = NewTenant { id: id("acme"), admin: None, rest: TenantChange::default() };
     let mut write = pin!(control.create_tenant(&authority, new, Timestamp::now()));
     // Nothing is published meanwhile, so that this could only end too early.
     let early = tokio::time::timeout(Duration::from_millis(500), &mut write).await;
@@ -648,7 +659,7 @@ async fn the_first_admin_is_made_once() {
 }
 
 #[tokio::test]
-async fn a_tenants_token_may_ask_who_it_is_and_nothing_else() {
+async fn a_tenants_token_may_ask_who_it_is_and_see_its_tenant() {
     let port = Port::start().await;
     let signer = Signer::generate(KeypairKind::P256).expect("a key");
     let key = json!({"public_key": signer.public().pem(), "grants": ["metrics:write"]});
@@ -663,6 +674,11 @@ async fn a_tenants_token_may_ask_who_it_is_and_nothing_else() {
     assert_eq!((&me["id"], &me["superAdmin"]), (&json!("acme"), &json!(false)));
     assert_eq!(me["token"]["grants"], json!(["metrics:write"]));
     assert_eq!(me["token"]["expires_at"], json!(Timestamp::from_seconds(exp).to_string()));
-    port.send(ask("/api/v1/tenants")).await.refused(403);
+    assert_eq!(port.post("/api/v1/tenants", &json!({"id": "beta"})).await.status, 200);
+    let own = port.send(ask("/api/v1/tenants")).await.json();
+    assert_eq!((&own["total"], &own["results"][0]["id"]), (&json!(1), &json!("acme")));
+    assert!(own["results"][0].get("options").is_none(), "where its back ends are is no business of this key");
+    assert_eq!(port.send(ask("/api/v1/tenants/acme")).await.status, 200);
+    port.send(ask("/api/v1/tenants/beta")).await.refused(404);
     port.send(ask("/api/v1/keys")).await.refused(403);
 }

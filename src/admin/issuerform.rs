@@ -287,7 +287,7 @@ fn read_source(issuer: Option<String>, jwks_url: Option<String>, flaws: &mut Fla
 
 /// A tenant's own issuer speaks for that one, and may be written back as it was shown.
 fn read_own_tenants(tenants: Option<Tenants>, owner: Option<&TenantId>, flaws: &mut Flaws) -> TenantScope {
-    let scope = read_tenants(tenants, flaws);
+    let scope = tenants.map_or(TenantScope::All, |tenants| read_tenants(tenants, flaws));
     if owner.is_some() && scope != TenantScope::All {
         flaws.add("tenants", "a tenant's own issuer speaks for that tenant alone: leave this out");
     }

@@ -11,9 +11,10 @@ use super::body::Rest;
 use super::openapi::needing;
 use super::problem::Refusal;
 use super::words;
-use crate::control::{Claim, Conditions, Flaws, KeyChange, Leeway, NewKey, Prose};
+use crate::control::{Claim, Conditions, Flaws, Gives, KeyChange, Leeway, NewKey, Prose};
 use crate::model::{
-    Algorithm, Grants, KeyId, PublicKey, ReadKey, TenantClaim, TenantId, TenantScope, TrustedKey,
+    Algorithm, Grants, KeyId, ManagedRole, PublicKey, ReadKey, RoleId, TenantClaim, TenantId, TenantScope,
+    TrustedKey,
 };
 
 /// What the gateway says itself; whoever writes back what was read sends it along.
@@ -44,7 +45,17 @@ pub(super) struct Shown {
     /// Seconds.
     leeway: u8,
     fallback: bool,
-    grants: Vec<String>,
+    /// What its tokens may do to data, unless they have a role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grants: Option<Vec<String>>,
+    /// The role that its tokens have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "editor_acme")]
+    role: Option<String>,
+    /// The claim by which its tokens narrow what they may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "scope")]
+    scopes_claim: Option<String>,
     description: String,
     /// RFC 3339.
     #[schema(format = DateTime)]
@@ -98,7 +109,8 @@ pub(super) struct Form {
     /// key, when left out. Cannot be changed.
     #[schema(value_type = Option<words::Algorithm>)]
     algorithm: Option<String>,
-    /// The tenants for which it may speak: `"all"`, the default, or a list of ids.
+    /// The tenants for which it may speak: `"all"`, the default, or a list of ids. Of a tenant's key,
+    /// that tenant and nothing else.
     tenants: Option<Tenants>,
     /// Where its tokens name their tenant. `{"name": "sub", "prefix": "tenant-"}` when left out.
     claim: Option<ClaimForm>,
@@ -113,12 +125,22 @@ pub(super) struct Form {
     require_exp: Option<bool>,
     /// How far a token's times may be off; not at all when left out.
     leeway: Option<Span>,
-    /// Whether it is tried for tokens without `kid`. At most one key is.
+    /// Whether it is tried for tokens without `kid`. At most one key of the instance is.
     #[schema(default = false)]
     fallback: Option<bool>,
-    /// What its tokens may do: `*`, `metrics:*`, `*:read`, `logs:write`, …
-    #[schema(default = json!(["*"]), value_type = Option<Vec<words::Grant>>)]
+    /// What its tokens may do to data: `*`, `metrics:*`, `*:read`, `logs:write`, … Everything when
+    /// neither this nor a role is given; not both.
+    #[schema(value_type = Option<Vec<words::Grant>>)]
     grants: Option<Vec<String>>,
+    /// The role that its tokens have instead: `admin`, `editor`, `viewer` or `writer`; of a tenant's
+    /// key, any role of that tenant, by default Editor.
+    #[schema(value_type = Option<words::RoleId>)]
+    role: Option<String>,
+    /// A claim that says what each token may do of that: permissions such as `metrics:read` in a list,
+    /// or in one text with spaces between (`scope`, `scp`). A token without it may do nothing.
+    #[serde(alias = "scopesClaim")]
+    #[schema(example = "scope", value_type = Option<words::Claim>)]
+    scopes_claim: Option<String>,
     #[schema(value_type = Option<words::Prose>)]
     description: Option<String>,
     #[serde(flatten)]
@@ -174,7 +196,12 @@ impl From<TrustedKey> for Shown {
             require_exp: key.require_exp,
             leeway: key.leeway,
             fallback: key.fallback,
-            grants: key.grants.into(),
+            grants: key.role.is_none().then(|| key.grants.into()),
+            role: key.role.map(|role| match &key.owner {
+                Some(tenant) => role.text(tenant),
+                None => role.to_string(),
+            }),
+            scopes_claim: key.scopes_claim,
             description: key.description,
             created_at: key.created_at.to_string(),
         }
@@ -197,7 +224,7 @@ impl From<TenantClaim> for ClaimForm {
 }
 
 impl Form {
-    pub(super) fn create(mut self) -> Result<NewKey, Refusal> {
+    pub(super) fn create(mut self, owner: Option<&TenantId>) -> Result<NewKey, Refusal> {
         let mut flaws = Flaws::default();
         self.rest.refuse(&[], &mut flaws);
         if self.public_key.is_none() {
@@ -206,7 +233,7 @@ impl Form {
         let read = read_material(self.public_key.take(), &mut flaws);
         let id = self.id.as_deref().and_then(|id| read_id(id, &mut flaws));
         let algorithm = read_algorithm(self.algorithm.as_deref(), &mut flaws);
-        let conditions = self.conditions(&mut flaws);
+        let conditions = self.conditions(owner, &mut flaws);
         let ReadKey { key, id: own_id, algorithm: own_algorithm } = flaws.yields(read)?;
         Ok(NewKey {
             id: id.or(own_id).unwrap_or_else(|| key.fingerprint()),
@@ -216,7 +243,7 @@ impl Form {
         })
     }
 
-    pub(super) fn replace(mut self, id: &KeyId) -> Result<KeyChange, Refusal> {
+    pub(super) fn replace(mut self, owner: Option<&TenantId>, id: &KeyId) -> Result<KeyChange, Refusal> {
         let mut flaws = Flaws::default();
         self.rest.refuse(&[OURS], &mut flaws);
         if self.id.as_deref().is_some_and(|given| given != id.as_str()) {
@@ -224,22 +251,23 @@ impl Form {
         }
         let public = read_material(self.public_key.take(), &mut flaws).map(|read| read.key);
         let algorithm = read_algorithm(self.algorithm.as_deref(), &mut flaws);
-        let conditions = self.conditions(&mut flaws);
+        let conditions = self.conditions(owner, &mut flaws);
         flaws.settle()?;
         Ok(KeyChange { conditions, public, algorithm })
     }
 
     /// The conditions, whole when there are no flaws.
-    fn conditions(self, flaws: &mut Flaws) -> Conditions {
+    fn conditions(self, owner: Option<&TenantId>, flaws: &mut Flaws) -> Conditions {
         Conditions {
-            tenants: read_tenants(self.tenants, flaws),
+            tenants: self.tenants.map(|tenants| read_tenants(tenants, flaws)),
             claim: read_claim(self.claim, flaws),
             issuer: read_line("issuer", self.issuer, flaws),
             audience: read_line("audience", self.audience, flaws),
             require_exp: self.require_exp.unwrap_or(true),
             leeway: read_leeway(self.leeway, flaws),
             fallback: self.fallback.unwrap_or(false),
-            grants: read_grants(self.grants, flaws),
+            gives: read_gives(self.grants, self.role, owner, flaws),
+            scopes_claim: read_line("scopes_claim", self.scopes_claim, flaws),
             description: flaws
                 .take("description", Prose::parse(self.description.unwrap_or_default()))
                 .unwrap_or_default(),
@@ -264,15 +292,14 @@ fn read_algorithm(text: Option<&str>, flaws: &mut Flaws) -> Option<Algorithm> {
     flaws.take("algorithm", text?.parse())
 }
 
-pub(super) fn read_tenants(tenants: Option<Tenants>, flaws: &mut Flaws) -> TenantScope {
+pub(super) fn read_tenants(tenants: Tenants, flaws: &mut Flaws) -> TenantScope {
     let ids = match tenants {
-        None => return TenantScope::All,
-        Some(Tenants::All(word)) if word == "all" => return TenantScope::All,
-        Some(Tenants::All(_)) => {
+        Tenants::All(word) if word == "all" => return TenantScope::All,
+        Tenants::All(_) => {
             flaws.add("tenants", "is \"all\", or a list of tenants' ids");
             Vec::new()
         }
-        Some(Tenants::Only(ids)) => ids,
+        Tenants::Only(ids) => ids,
     };
     let read = ids.iter().enumerate();
     let read = read.filter_map(|(index, id)| flaws.take(&format!("tenants[{index}]"), TenantId::parse(id)));
@@ -300,8 +327,30 @@ pub(super) fn read_leeway(span: Option<Span>, flaws: &mut Flaws) -> Leeway {
     flaws.take("leeway", leeway).unwrap_or_default()
 }
 
-fn read_grants(patterns: Option<Vec<String>>, flaws: &mut Flaws) -> Grants {
-    let Some(patterns) = patterns else { return Grants::ALL };
-    let read = Grants::parse(patterns.iter().map(String::as_str));
-    flaws.take("grants", read).unwrap_or(Grants::NONE)
+fn read_gives(
+    patterns: Option<Vec<String>>,
+    role: Option<String>,
+    owner: Option<&TenantId>,
+    flaws: &mut Flaws,
+) -> Option<Gives> {
+    match (patterns, role) {
+        (None, None) => None,
+        (Some(patterns), None) => {
+            let read = Grants::parse(patterns.iter().map(String::as_str));
+            flaws.take("grants", read).map(Gives::Grants)
+        }
+        (None, Some(text)) => {
+            let role = match owner {
+                Some(tenant) => RoleId::parse(&text, tenant).ok_or("is no role of this tenant"),
+                None => ManagedRole::named(&text)
+                    .map(RoleId::Managed)
+                    .ok_or("is one of admin, editor, viewer and writer: the instance has no others"),
+            };
+            flaws.take("role", role).map(Gives::Role)
+        }
+        (Some(_), Some(_)) => {
+            flaws.add("grants", "and a role exclude each other");
+            None
+        }
+    }
 }

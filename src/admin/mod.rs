@@ -19,6 +19,7 @@ mod path;
 mod problem;
 mod serve;
 mod tenantform;
+mod tenantparts;
 mod tenants;
 mod words;
 
@@ -83,6 +84,8 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(tenants::read, tenants::replace, tenants::change, tenants::delete))
         .routes(routes!(keys::list, keys::add))
         .routes(routes!(keys::read, keys::replace, keys::remove))
+        .routes(routes!(keys::list_own, keys::add_own))
+        .routes(routes!(keys::read_own, keys::replace_own, keys::remove_own))
         .routes(routes!(explain::explain))
         .routes(routes!(issuers::list, issuers::add))
         .routes(routes!(issuers::read, issuers::replace, issuers::remove))

@@ -1,6 +1,7 @@
 //! Tenants as they are written and shown on the wire.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
@@ -9,9 +10,12 @@ use utoipa::{PartialSchema, ToSchema};
 use super::body::{Rest, nullable};
 use super::openapi::needing;
 use super::problem::Refusal;
+use super::tenantparts::{
+    AdminForm, LabelsForm, MaybeOptions, OptionsForm, OptionsShown, State, read_labels, read_options,
+};
 use super::words;
 use crate::control::{Flaws, Name, NewTenant, Prose, TenantChange};
-use crate::model::{Tenant, TenantId};
+use crate::model::{RoleId, Tenant, TenantId};
 
 /// What Kestra's clients say of a tenant and this gateway has no use for.
 const KESTRA: &[&str] = &[
@@ -49,6 +53,17 @@ pub(super) struct Shown {
     /// gets another.
     #[schema(example = "acme")]
     org_id: String,
+    state: State,
+    /// For people and their tools; the gateway decides nothing by them.
+    labels: BTreeMap<String, String>,
+    /// What differs from the configuration, by the name of the service. Shown to whom SERVICE:READ is
+    /// given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<BTreeMap<String, OptionsShown>>,
+    /// The role that new members are bound to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "viewer_acme")]
+    default_role: Option<String>,
     /// RFC 3339.
     #[schema(format = DateTime)]
     created_at: String,
@@ -59,13 +74,18 @@ pub(super) struct Shown {
     deleted: bool,
 }
 
-impl From<Tenant> for Shown {
-    fn from(tenant: Tenant) -> Self {
+impl Shown {
+    pub(super) fn of(tenant: Tenant, with_options: bool) -> Self {
+        let options = tenant.options.into_iter().map(|(service, options)| (service, options.into()));
         Shown {
+            default_role: tenant.default_role.map(|role| role.text(&tenant.id)),
             id: tenant.id.into(),
             name: tenant.name,
             description: tenant.description,
             org_id: tenant.org_id.as_str().to_owned(),
+            state: tenant.state.into(),
+            labels: tenant.labels,
+            options: with_options.then(|| options.collect()),
             created_at: tenant.created_at.to_string(),
             updated_at: tenant.updated_at.to_string(),
             deleted: false,
@@ -88,6 +108,25 @@ pub(super) struct Form {
     /// Empty when left out.
     #[schema(value_type = Option<words::Prose>)]
     description: Option<String>,
+    /// A suspended tenant's requests are answered 503; its administration works. For super admins.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<State>)]
+    state: Option<Option<State>>,
+    /// For people and their tools: at most 64, names of at most 63 characters, values of at most 255.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<BTreeMap<String, words::Label>>)]
+    labels: Option<Option<LabelsForm>>,
+    /// What differs from the configuration, by the name of the service. For super admins.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<BTreeMap<String, MaybeOptions>>)]
+    options: Option<Option<BTreeMap<String, Option<OptionsForm>>>>,
+    /// The role that new members are bound to, by its id. Needs the rights that it gives.
+    #[serde(default, alias = "defaultRole", deserialize_with = "nullable")]
+    #[schema(value_type = Option<words::RoleId>)]
+    default_role: Option<Option<String>>,
+    /// When creating: a user, by name or as `{"email": …}`, who gets the tenant's Admin role. Nobody
+    /// does when left out: only super admins make tenants.
+    admin: Option<AdminForm>,
     /// Nothing but false: tenants are deleted with DELETE.
     #[schema(value_type = Option<words::Never>)]
     deleted: Option<bool>,
@@ -130,6 +169,24 @@ pub(super) struct Patch {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<words::Prose>)]
     description: Option<Option<String>>,
+    /// A suspended tenant's requests are answered 503; its administration works. For super admins.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<State>)]
+    state: Option<Option<State>>,
+    /// For people and their tools: at most 64, names of at most 63 characters, values of at most 255. Null
+    /// takes one out.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<BTreeMap<String, words::Label>>)]
+    labels: Option<Option<LabelsForm>>,
+    /// What differs from the configuration, by the name of the service. Null
+    /// takes one out. For super admins.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<BTreeMap<String, MaybeOptions>>)]
+    options: Option<Option<BTreeMap<String, Option<OptionsForm>>>>,
+    /// The role that new members are bound to, by its id. Needs the rights that it gives.
+    #[serde(default, alias = "defaultRole", deserialize_with = "nullable")]
+    #[schema(value_type = Option<words::RoleId>)]
+    default_role: Option<Option<String>>,
     /// Nothing but false: tenants are deleted with DELETE.
     #[schema(value_type = Option<words::Never>)]
     deleted: Option<bool>,
@@ -147,10 +204,13 @@ impl Form {
             Some(id) => flaws.take("id", TenantId::parse(&id)),
             None => flaws.take("id", Err("is missing")),
         };
-        let name = read_name(self.name, &mut flaws);
-        let description = read_description(self.description, &mut flaws);
+        let name = Some(read_name(self.name, &mut flaws));
+        let description = Some(read_description(self.description, &mut flaws));
+        let admin = self.admin.and_then(|admin| flaws.take("admin", admin.read()));
+        let ours = Ours(self.state, self.labels, self.options, self.default_role);
+        let ours = ours.read(id.as_ref(), true, &mut flaws);
         let id = flaws.yields(id)?;
-        Ok(NewTenant { id, name, description })
+        Ok(NewTenant { id, admin, rest: TenantChange { name, description, ..ours } })
     }
 
     pub(super) fn replace(self, id: &TenantId) -> Result<TenantChange, Refusal> {
@@ -158,10 +218,15 @@ impl Form {
         self.rest.refuse(&[KESTRA, OURS], &mut flaws);
         undeleted(self.deleted, &mut flaws);
         same_id(self.id, id, &mut flaws);
+        if self.admin.is_some() {
+            flaws.add("admin", "is for new tenants: bind the user to the Admin role");
+        }
         let name = Some(read_name(self.name, &mut flaws));
         let description = Some(read_description(self.description, &mut flaws));
+        let ours = Ours(self.state, self.labels, self.options, self.default_role);
+        let ours = ours.read(Some(id), true, &mut flaws);
         flaws.settle()?;
-        Ok(TenantChange { name, description })
+        Ok(TenantChange { name, description, ..ours })
     }
 }
 
@@ -173,9 +238,38 @@ impl Patch {
         same_id(self.id, id, &mut flaws);
         let name = self.name.map(|name| read_name(name, &mut flaws));
         let description = self.description.map(|text| read_description(text, &mut flaws));
+        let ours = Ours(self.state, self.labels, self.options, self.default_role);
+        let ours = ours.read(Some(id), false, &mut flaws);
         flaws.settle()?;
-        Ok(TenantChange { name, description })
+        Ok(TenantChange { name, description, ..ours })
     }
+}
+
+/// What only this gateway knows of a tenant: state, labels, options, default role.
+struct Ours(
+    Option<Option<State>>,
+    Option<Option<LabelsForm>>,
+    Option<Option<BTreeMap<String, Option<OptionsForm>>>>,
+    Option<Option<String>>,
+);
+
+impl Ours {
+    /// Whole maps are replaced, or changed entry by entry. Without an `id` no role can be read.
+    fn read(self, id: Option<&TenantId>, whole: bool, flaws: &mut Flaws) -> TenantChange {
+        let Ours(state, labels, options, default_role) = self;
+        TenantChange {
+            state: state.map(|state| state.unwrap_or(State::Active).into()),
+            labels: labels.map(|labels| read_labels(labels, whole, flaws)),
+            options: options.map(|options| read_options(options, whole, flaws)),
+            default_role: default_role.map(|role| read_role(role?, id?, flaws)),
+            ..TenantChange::default()
+        }
+    }
+}
+
+fn read_role(text: String, tenant: &TenantId, flaws: &mut Flaws) -> Option<RoleId> {
+    let role = RoleId::parse(&text, tenant).ok_or("is no role of this tenant");
+    flaws.take("default_role", role)
 }
 
 fn read_name(name: Option<String>, flaws: &mut Flaws) -> Option<Name> {

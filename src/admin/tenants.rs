@@ -13,19 +13,30 @@ use super::path::Path;
 use super::problem::Refusal;
 use super::tenantform::{Draft, Form, Patch, Shown};
 use super::words;
-use crate::model::{Tenant, TenantId, Timestamp};
+use crate::control::Authority;
+use crate::model::{Act, Area, Power, Tenant, TenantId, Timestamp};
+use crate::snapshot::Snapshot;
 use crate::store::Stored;
 
 /// The tenant that a path names. What is no id names none.
-fn named(text: &str) -> Result<TenantId, Refusal> {
+pub(super) fn named(text: &str) -> Result<TenantId, Refusal> {
     TenantId::parse(text).map_err(|_| Refusal::NoRecord(format!("tenant {text:?}")))
 }
 
-fn shown(stored: Stored<Tenant>) -> (ETag, Json<Shown>) {
-    (ETag(stored.version), Json(stored.value.into()))
+/// Whether a caller sees a tenant's options: where its back ends are is nobody else's business.
+fn sees_options(authority: &Authority, snapshot: &Snapshot, tenant: &TenantId) -> bool {
+    authority.require(snapshot, tenant, Power::new(Area::Service, Act::Read)).is_ok()
+}
+
+fn shown(state: &State, authority: &Authority, stored: Stored<Tenant>) -> (ETag, Json<Shown>) {
+    let with_options = sees_options(authority, &state.wiring.control.snapshot(), &stored.value.id);
+    (ETag(stored.version), Json(Shown::of(stored.value, with_options)))
 }
 
 /// Makes a tenant; it is live when this is answered.
+///
+/// For super admins. Nobody gets a role in it but the user whom `admin` names: a super admin manages
+/// it without one, and reaches its data only by one.
 #[utoipa::path(
     post, path = "/api/v1/tenants", tag = "tenants", request_body = Draft,
     responses(
@@ -41,10 +52,10 @@ pub(super) async fn create(
 ) -> Result<impl IntoResponse, Refusal> {
     let made = state.wiring.control.create_tenant(&authority, form.create()?, Timestamp::now()).await?;
     let location = [(header::LOCATION, format!("/api/v1/tenants/{}", made.value.id))];
-    Ok((location, shown(made)))
+    Ok((location, shown(&state, &authority, made)))
 }
 
-/// Lists tenants; `q` searches ids and names.
+/// Lists the tenants to which the caller has access: all, for super admins. `q` searches ids and names.
 #[utoipa::path(
     get, path = "/api/v1/tenants", tag = "tenants", params(ListingQuery),
     responses((status = 200, description = "A page of tenants.", body = Results<Shown>))
@@ -55,7 +66,12 @@ pub(super) async fn list(
     Listing(search): Listing,
 ) -> Result<Json<Results<Shown>>, Refusal> {
     let page = state.wiring.control.tenants(&authority, search).await?;
-    let results = page.items.into_iter().map(|stored| stored.value.into()).collect();
+    let snapshot = state.wiring.control.snapshot();
+    let show = |stored: Stored<Tenant>| {
+        let with_options = sees_options(&authority, &snapshot, &stored.value.id);
+        Shown::of(stored.value, with_options)
+    };
+    let results = page.items.into_iter().map(show).collect();
     Ok(Json(Results { results, total: page.total }))
 }
 
@@ -72,7 +88,7 @@ pub(super) async fn search(
     list(caller, state, listing).await
 }
 
-/// Shows a tenant.
+/// Shows a tenant, to whoever has access to it.
 #[utoipa::path(
     get, path = "/api/v1/tenants/{id}", tag = "tenants", params(("id" = inline(words::TenantId), Path, description = "The tenant's id.")),
     responses((status = 200, description = "The tenant.", body = Shown,
@@ -83,10 +99,14 @@ pub(super) async fn read(
     state: State,
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, Refusal> {
-    Ok(shown(state.wiring.control.tenant(&authority, named(&id)?).await?))
+    let found = state.wiring.control.tenant(&authority, named(&id)?).await?;
+    Ok(shown(&state, &authority, found))
 }
 
-/// Replaces what can be changed about a tenant: what is left out gets its default.
+/// Replaces what can be changed about a tenant: name and description get their defaults where they are
+/// left out, the other fields stay.
+///
+/// Needs TENANT:UPDATE in the tenant; a super admin, for `state` and `options`.
 #[utoipa::path(
     put, path = "/api/v1/tenants/{id}", tag = "tenants", request_body = Form,
     params(
@@ -106,10 +126,12 @@ pub(super) async fn replace(
     let id = named(&id)?;
     let change = form.replace(&id)?;
     let changed = state.wiring.control.change_tenant(&authority, id, change, seen, Timestamp::now()).await?;
-    Ok(shown(changed))
+    Ok(shown(&state, &authority, changed))
 }
 
-/// Changes what is given about a tenant.
+/// Changes what is given about a tenant; labels and options one by one.
+///
+/// Needs TENANT:UPDATE in the tenant; a super admin, for `state` and `options`.
 #[utoipa::path(
     patch, path = "/api/v1/tenants/{id}", tag = "tenants",
     request_body(content((Patch = "application/json"), (Patch = "application/merge-patch+json"))),
@@ -130,11 +152,14 @@ pub(super) async fn change(
     let id = named(&id)?;
     let change = patch.change(&id)?;
     let changed = state.wiring.control.change_tenant(&authority, id, change, seen, Timestamp::now()).await?;
-    Ok(shown(changed))
+    Ok(shown(&state, &authority, changed))
 }
 
-/// Deletes a tenant: its tokens are refused when this is answered. What it stored in back ends stays
-/// there, out of reach of any later tenant. Keys that named it no longer do.
+/// Deletes a tenant and all that belongs to it: roles, groups, members, bindings, invitations, keys,
+/// service accounts, and tokens that are limited to it. Its tokens are refused when this is answered.
+///
+/// For super admins. What it stored in back ends stays there, out of reach of any later tenant. Keys
+/// of the instance that named it no longer do.
 #[utoipa::path(
     delete, path = "/api/v1/tenants/{id}", tag = "tenants",
     params(

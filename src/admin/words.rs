@@ -3,6 +3,7 @@
 //! cannot tell.
 #![expect(dead_code, reason = "these only stand for texts in schemas, as `value_type` or in a path")]
 
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -50,10 +51,35 @@ pub(super) struct Url(String);
 #[schema(example = "viewer", min_length = 1, max_length = 100)]
 pub(super) struct Role(String);
 
+/// By which field a list runs, and which way.
+#[derive(ToSchema)]
+#[schema(example = "id:asc", pattern = "^[A-Za-z_]+(:(asc|desc))?$")]
+pub(super) struct Order(String);
+
 /// What people call something: one line.
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,255}$")]
 pub(super) struct Name(String);
+
+/// What a label says: one line, or nothing. Null takes it out.
+pub(super) struct Label;
+
+impl PartialSchema for Label {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .max_length(Some(255))
+            .pattern(Some(r"^[^\x00-\x1F\x7F-\x9F]{0,255}$"))
+            .into()
+    }
+}
+
+impl ToSchema for Label {}
+
+/// The id of a role: of a managed one, its word and the tenant's id.
+#[derive(ToSchema)]
+#[schema(example = "viewer_acme", min_length = 1, max_length = 80, pattern = "^[A-Za-z0-9_-]{1,80}$")]
+pub(super) struct RoleId(String);
 
 /// What people write about something: lines and tabs, no other control characters.
 #[derive(ToSchema)]

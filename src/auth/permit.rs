@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Identity;
 use crate::model::{Permission, TenantState};
-use crate::snapshot::{Service, Snapshot, Tenant};
+use crate::snapshot::{Backend, Options, Service, Snapshot, Tenant};
 
 /// The right to send one request to one service as one tenant.
 ///
@@ -19,6 +19,7 @@ use crate::snapshot::{Service, Snapshot, Tenant};
 pub struct Permit<'s> {
     tenant: &'s Arc<Tenant>,
     service: &'s Arc<Service>,
+    options: Option<&'s Options>,
     identity: Rc<Identity>,
 }
 
@@ -43,7 +44,7 @@ pub fn permit<'s>(
 ) -> Result<Permit<'s>, Denied> {
     let tenant = snapshot.tenants.get(identity.tenant.as_str()).ok_or(Denied::UnknownTenant)?;
     check(tenant, &identity, service, permission)?;
-    Ok(Permit { tenant, service, identity })
+    Ok(Permit { tenant, service, options: tenant.options_at(&service.name), identity })
 }
 
 /// The decision alone, for those who want to know and send nothing.
@@ -69,6 +70,16 @@ impl<'s> Permit<'s> {
 
     pub fn service(&self) -> &'s Arc<Service> {
         self.service
+    }
+
+    /// What differs for the tenant at the service.
+    pub fn options(&self) -> Option<&'s Options> {
+        self.options
+    }
+
+    /// Where the request may go: the tenant's own back ends, or the service's. At least one.
+    pub fn backends(&self) -> &'s [Backend] {
+        self.service.backends_with(self.options)
     }
 
     pub fn identity(&self) -> &Rc<Identity> {

@@ -22,6 +22,17 @@ impl Methods {
     pub const DELETE: Methods = Methods(0b10_0000);
     pub const OPTIONS: Methods = Methods(0b100_0000);
 
+    /// The set that a method's name stands for, in upper case: of GET, HEAD too.
+    pub fn named(name: &str) -> Option<Methods> {
+        let known = KNOWN.iter().find(|method| method.as_str() == name)?;
+        Some(if *known == Method::GET { Methods::GET } else { Methods(bit(known)) })
+    }
+
+    #[must_use]
+    pub const fn intersection(self, other: Methods) -> Methods {
+        Methods(self.0 & other.0)
+    }
+
     #[must_use]
     pub const fn union(self, other: Methods) -> Methods {
         Methods(self.0 | other.0)

@@ -181,6 +181,22 @@ impl Authority {
         if self.super_admin { Some(with_all_powers(held.unwrap_or_default())) } else { held }
     }
 
+    /// The tenants to which the caller has access, in order; none when to all.
+    pub fn reach(&self, snapshot: &Snapshot) -> Option<Vec<TenantId>> {
+        let tenants = match &self.speaker {
+            Speaker::System => return None,
+            Speaker::Account { account, only: None, .. } if account.super_admin => return None,
+            Speaker::Account { account, only: None, .. } => {
+                snapshot.member_of.get(&account.principal.id()).map(|tenants| tenants.to_vec())
+            }
+            Speaker::Account { only: Some(only), .. } => Some(vec![only.clone()]),
+            Speaker::Key(vouched) => Some(vec![vouched.tenant.clone()]),
+        };
+        let mut tenants = tenants.unwrap_or_default();
+        tenants.retain(|tenant| self.rights(snapshot, tenant).is_some());
+        Some(tenants)
+    }
+
     /// Refuses who lacks a power in a tenant. To whom has no access there, the tenant does not exist.
     pub fn require(&self, snapshot: &Snapshot, tenant: &TenantId, power: Power) -> Result<Effective, Fault> {
         let held = self.rights(snapshot, tenant).ok_or_else(|| Fault::no_tenant(tenant))?;

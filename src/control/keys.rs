@@ -1,12 +1,16 @@
-//! Trusted keys: added, shown, put under other conditions, removed. Holds the rules that span
-//! records: the tenants that a key names exist, and at most one key is the fallback.
+//! Trusted keys, of the instance or of a tenant: added, shown, put under other conditions, removed.
+//! Holds the rules that span records: the tenants that a key names exist, a tenant's key speaks for
+//! that tenant alone, and at most one key is the fallback.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::giver::Giver;
+use super::tenants::role_of;
 use super::{Authority, Control, Fault, Flaws, Leeway, Listed, Plan, Prose, Search, Seen, find};
 use crate::model::{
-    Algorithm, Grants, KeyError, KeyId, PublicKey, TenantClaim, TenantId, TenantScope, Timestamp, TrustedKey,
+    Act, Algorithm, Grants, KeyError, KeyId, ManagedRole, PublicKey, Rights, RoleId, TenantClaim, TenantId,
+    TenantScope, Timestamp, TrustedKey,
 };
 use crate::store::{Change, Expect, Page, Record, RecordId, Recorded, Store, Stored, within};
 
@@ -22,15 +26,26 @@ pub struct NewKey {
 /// Under which conditions a key's tokens are believed; see [`TrustedKey`].
 #[derive(Clone, Debug)]
 pub struct Conditions {
-    pub tenants: TenantScope,
+    /// All that its owner has when none.
+    pub tenants: Option<TenantScope>,
     pub claim: TenantClaim,
     pub issuer: Option<String>,
     pub audience: Option<String>,
     pub require_exp: bool,
     pub leeway: Leeway,
     pub fallback: bool,
-    pub grants: Grants,
+    /// Everything on data when none: of a tenant's key, by the Editor role.
+    pub gives: Option<Gives>,
+    pub scopes_claim: Option<String>,
     pub description: Prose,
+}
+
+/// What the tokens of a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    Grants(Grants),
+    /// A managed one, unless a tenant owns the key.
+    Role(RoleId),
 }
 
 /// New conditions for a key, and what the caller takes for granted about it.
@@ -43,36 +58,50 @@ pub struct KeyChange {
 }
 
 impl NewKey {
-    fn record(&self, now: Timestamp) -> TrustedKey {
-        let Conditions {
-            tenants,
-            claim,
-            issuer,
-            audience,
-            require_exp,
-            leeway,
-            fallback,
-            grants,
-            description,
-        } = self.conditions.clone();
-        TrustedKey {
+    /// The record of an owner's key.
+    fn record(&self, owner: Option<&TenantId>, now: Timestamp) -> Result<TrustedKey, Fault> {
+        let conditions = self.conditions.clone();
+        let (role, grants) = match (conditions.gives, owner) {
+            (Some(Gives::Role(role)), _) => (Some(role), Grants::NONE),
+            (Some(Gives::Grants(grants)), _) => (None, grants),
+            (None, None) => (None, Grants::ALL),
+            (None, Some(_)) => (Some(RoleId::Managed(ManagedRole::Editor)), Grants::NONE),
+        };
+        Ok(TrustedKey {
             id: self.id.clone(),
-            owner: None,
+            owner: owner.cloned(),
             algorithm: self.algorithm,
             public: self.public.clone(),
-            tenants,
-            claim,
-            issuer,
-            audience,
-            require_exp,
-            leeway: leeway.seconds(),
-            fallback,
+            tenants: conditions.scope(owner)?,
+            claim: conditions.claim,
+            issuer: conditions.issuer,
+            audience: conditions.audience,
+            require_exp: conditions.require_exp,
+            leeway: conditions.leeway.seconds(),
+            fallback: conditions.fallback,
             grants,
-            role: None,
-            scopes_claim: None,
-            description: description.into(),
+            role,
+            scopes_claim: conditions.scopes_claim,
+            description: conditions.description.into(),
             created_at: now,
+        })
+    }
+}
+
+impl Conditions {
+    /// The tenants for which an owner's key may speak.
+    fn scope(&self, owner: Option<&TenantId>) -> Result<TenantScope, Fault> {
+        let Some(owner) = owner else { return Ok(self.tenants.clone().unwrap_or(TenantScope::All)) };
+        let own = TenantScope::Only(BTreeSet::from([owner.clone()]));
+        let mut flaws = Flaws::default();
+        if self.tenants.as_ref().is_some_and(|tenants| *tenants != own) {
+            flaws.add("tenants", format_args!("is {owner} alone: a tenant's key speaks for nobody else"));
         }
+        if self.fallback {
+            flaws.add("fallback", "is for a key of the instance");
+        }
+        flaws.settle()?;
+        Ok(own)
     }
 }
 
@@ -88,11 +117,14 @@ impl Listed for TrustedKey {
     }
 }
 
+/// Keys of the instance are for super admins, those of a tenant for who has the powers there. A
+/// tenant's key gives no more than who writes it has.
 impl Control {
     /// Trusts a key.
     pub async fn add_key(
         &self,
         authority: &Authority,
+        owner: Option<TenantId>,
         new: NewKey,
         now: Timestamp,
     ) -> Result<Stored<TrustedKey>, Fault> {
@@ -100,39 +132,50 @@ impl Control {
             let error = KeyError::Algorithm { algorithm: new.algorithm, kind: new.public.kind() };
             return Err(Fault::invalid("algorithm", error));
         }
-        authority.require_super_admin()?;
+        let giver = self.giver(authority, owner.as_ref(), Act::Create)?;
         self.write(authority, now, move |store| {
-            let id = RecordId::Key(None, new.id.clone());
+            let id = RecordId::Key(owner.clone(), new.id.clone());
             if store.get(&id)?.is_some() {
                 return Err(Fault::Conflict("key already in key set".to_owned()));
             }
-            put(store, new.record(now), (id, Expect::Absent))
+            put(&giver, store, new.record(owner.as_ref(), now)?, (id, Expect::Absent))
         })
         .await
     }
 
-    pub async fn key(&self, authority: &Authority, id: KeyId) -> Result<Stored<TrustedKey>, Fault> {
-        authority.require_super_admin()?;
-        self.read(move |store| find(store, &RecordId::Key(None, id))).await
+    pub async fn key(
+        &self,
+        authority: &Authority,
+        owner: Option<TenantId>,
+        id: KeyId,
+    ) -> Result<Stored<TrustedKey>, Fault> {
+        self.giver(authority, owner.as_ref(), Act::Read)?;
+        self.read(move |store| find(store, &RecordId::Key(owner, id))).await
     }
 
-    pub async fn keys(&self, authority: &Authority, search: Search) -> Result<Page<TrustedKey>, Fault> {
-        authority.require_super_admin()?;
-        self.search(Some(within(None)), search, |_: &TrustedKey| true).await
+    pub async fn keys(
+        &self,
+        authority: &Authority,
+        owner: Option<TenantId>,
+        search: Search,
+    ) -> Result<Page<TrustedKey>, Fault> {
+        self.giver(authority, owner.as_ref(), Act::Read)?;
+        self.list(Some(within(owner.as_ref())), search).await
     }
 
     /// Puts a key under other conditions.
     pub async fn replace_key(
         &self,
         authority: &Authority,
+        owner: Option<TenantId>,
         id: KeyId,
         change: KeyChange,
         seen: Seen,
         now: Timestamp,
     ) -> Result<Stored<TrustedKey>, Fault> {
-        authority.require_super_admin()?;
+        let giver = self.giver(authority, owner.as_ref(), Act::Update)?;
         self.write(authority, now, move |store| {
-            let record = RecordId::Key(None, id.clone());
+            let record = RecordId::Key(owner.clone(), id.clone());
             let Stored { version, value: key } = find::<TrustedKey>(store, &record)?;
             seen.check(&record, version)?;
             change.same(&key)?;
@@ -142,7 +185,12 @@ impl Control {
                 algorithm: key.algorithm,
                 conditions: change.conditions.clone(),
             };
-            put(store, next.record(key.created_at), (record, Expect::Version(version)))
+            put(
+                &giver,
+                store,
+                next.record(owner.as_ref(), key.created_at)?,
+                (record, Expect::Version(version)),
+            )
         })
         .await
     }
@@ -151,13 +199,14 @@ impl Control {
     pub async fn remove_key(
         &self,
         authority: &Authority,
+        owner: Option<TenantId>,
         id: KeyId,
         seen: Seen,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        authority.require_super_admin()?;
+        self.giver(authority, owner.as_ref(), Act::Delete)?;
         self.write(authority, now, move |store| {
-            let record = RecordId::Key(None, id.clone());
+            let record = RecordId::Key(owner.clone(), id.clone());
             let version = find::<TrustedKey>(store, &record)?.version;
             seen.check(&record, version)?;
             Ok(Plan {
@@ -169,6 +218,32 @@ impl Control {
         .await?;
         Ok(())
     }
+}
+
+/// Plans to write a key that refers to nothing that is not there, and gives nothing that its giver
+/// does not have.
+fn put(
+    giver: &Giver,
+    store: &Store,
+    key: TrustedKey,
+    this: (RecordId, Expect),
+) -> Result<Plan<TrustedKey>, Fault> {
+    let mut expect = vec![this];
+    if let TenantScope::Only(tenants) = &key.tenants {
+        expect.extend(existing(store, tenants)?);
+    }
+    if let Some(owner) = &key.owner {
+        let (rights, there) = match key.role {
+            Some(role) => role_of(store, owner, role, "role")?,
+            None => (Rights::on_data(key.grants), None),
+        };
+        giver.gives(rights)?;
+        expect.extend(there);
+    }
+    if key.fallback {
+        only_fallback(store, &key)?;
+    }
+    Ok(Plan { expect, changes: vec![Change::Put(Record::Key(key.clone()))], value: key })
 }
 
 impl KeyChange {
@@ -199,20 +274,17 @@ pub(super) fn forget_tenant(store: &Store, tenant: &TenantId, plan: &mut Plan<()
     Ok(())
 }
 
-/// Plans to write a key that refers to nothing that is not there.
-fn put(store: &Store, key: TrustedKey, this: (RecordId, Expect)) -> Result<Plan<TrustedKey>, Fault> {
-    let mut expect = vec![this];
-    if let TenantScope::Only(tenants) = &key.tenants {
-        expect.extend(existing(store, tenants)?);
+/// Refuses a second fallback.
+fn only_fallback(store: &Store, key: &TrustedKey) -> Result<(), Fault> {
+    let other =
+        instance_keys(store)?.into_iter().find(|other| other.value.fallback && other.value.id != key.id);
+    match other {
+        None => Ok(()),
+        Some(other) => {
+            let other = other.value.record_id();
+            Err(Fault::Conflict(format!("{other} is the fallback already: there is at most one")))
+        }
     }
-    if key.fallback
-        && let Some(other) =
-            instance_keys(store)?.into_iter().find(|other| other.value.fallback && other.value.id != key.id)
-    {
-        let other = other.value.record_id();
-        return Err(Fault::Conflict(format!("{other} is the fallback already: there is at most one")));
-    }
-    Ok(Plan { expect, changes: vec![Change::Put(Record::Key(key.clone()))], value: key })
 }
 
 /// The tenants of a list, as the commit shall find them.

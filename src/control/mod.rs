@@ -5,11 +5,14 @@
 mod authority;
 mod chain;
 mod draw;
+mod estate;
 mod fault;
 mod first;
+mod giver;
 pub mod issuers;
 mod keys;
 mod login;
+mod options;
 mod search;
 mod tenants;
 mod text;
@@ -26,10 +29,11 @@ use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreErr
 
 pub use authority::{Authority, Via, Vouched};
 pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
-pub use keys::{Conditions, KeyChange, NewKey};
+pub use keys::{Conditions, Gives, KeyChange, NewKey};
+pub use options::{Edit, MethodNames, OptionsChange, OptionsError, OwnUpstreams};
 pub use search::{Filter, Listed, Search, Sort, Test};
 pub use tenants::{NewTenant, TenantChange};
-pub use text::{Claim, Leeway, LeewayError, Line, Name, Prose, TextError};
+pub use text::{Claim, LabelName, LabelValue, Leeway, LeewayError, Line, Name, Prose, TextError};
 
 /// How often a write is tried when others come between its reading and its commit.
 const ATTEMPTS: usize = 16;

@@ -2,17 +2,27 @@
 
 use std::borrow::Cow;
 
-use super::{Authority, Control, Fault, Listed, Name, Plan, Prose, Search, Seen, find, issuers, keys};
-use crate::model::{OrgId, OrgRecord, Tenant, TenantId, Timestamp};
-use crate::store::{Change, Expect, Page, Record, RecordId, Store, Stored};
+use tokio::runtime::Handle;
+
+use super::search::among;
+use super::{
+    Authority, Control, Edit, Fault, LabelName, LabelValue, Lack, Listed, Name, OptionsChange, Plan, Prose,
+    Search, Seen, draw, estate, find, issuers, keys, options,
+};
+use crate::model::{
+    Act, Area, Binding, Id, ManagedRole, Member, OrgId, OrgRecord, Power, Principal, Rights, Role, RoleId,
+    Subject, Tenant, TenantId, TenantState, Timestamp, UserName,
+};
+use crate::store::{Change, Expect, Page, Record, RecordId, Recorded, Store, Stored, TakenName, UniqueName};
 
 /// A tenant to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTenant {
     pub id: TenantId,
-    /// The id when none.
-    pub name: Option<Name>,
-    pub description: Prose,
+    /// A user who gets its Admin role; nobody does when none.
+    pub admin: Option<UserName>,
+    /// What is none gets its default.
+    pub rest: TenantChange,
 }
 
 /// What shall become of a tenant. What is none stays as it is.
@@ -21,6 +31,12 @@ pub struct TenantChange {
     /// Inner none: the id again.
     pub name: Option<Option<Name>>,
     pub description: Option<Prose>,
+    pub state: Option<TenantState>,
+    pub labels: Option<Edit<LabelName, LabelValue>>,
+    /// By the name of the service.
+    pub options: Option<Edit<String, OptionsChange>>,
+    /// Inner none: no role.
+    pub default_role: Option<Option<RoleId>>,
 }
 
 impl Listed for Tenant {
@@ -37,6 +53,9 @@ impl Listed for Tenant {
 
 impl Control {
     /// Makes a tenant. Its org id is the first of `acme`, `acme-2`, … that no tenant has ever had.
+    ///
+    /// Only super admins make tenants, and a super admin reaches no tenant's data without a role
+    /// there: nobody becomes its Admin but the user who is named.
     pub async fn create_tenant(
         &self,
         authority: &Authority,
@@ -44,43 +63,56 @@ impl Control {
         now: Timestamp,
     ) -> Result<Stored<Tenant>, Fault> {
         authority.require_super_admin()?;
+        let (binding, services) = (draw::id()?, self.services());
         self.write(authority, now, move |store| {
             let id = RecordId::Tenant(new.id.clone());
             if store.get(&id)?.is_some() {
                 return Err(Fault::Conflict(format!("{id} exists already")));
             }
             let org_id = unused_org_id(store, &new.id)?;
-            let tenant = Tenant {
-                id: new.id.clone(),
-                name: name_of(&new.id, new.name.clone()),
-                description: new.description.clone().into(),
-                ..Tenant::new(new.id.clone(), org_id.clone(), now)
-            };
+            let mut tenant = Tenant::new(new.id.clone(), org_id.clone(), now);
+            amend(&mut tenant, new.rest.clone(), &services)?;
             let org = OrgRecord {
                 org_id: org_id.clone(),
                 tenant: new.id.clone(),
                 created_at: now,
                 deleted_at: None,
             };
-            Ok(Plan {
+            let mut plan = Plan {
                 expect: vec![(id, Expect::Absent), (RecordId::Org(org_id), Expect::Absent)],
                 changes: vec![Change::Put(Record::Tenant(tenant.clone())), Change::Put(Record::Org(org))],
                 value: tenant,
-            })
+            };
+            if let Some(role) = plan.value.default_role {
+                plan.expect.extend(role_of(store, &new.id, role, "default_role")?.1);
+            }
+            if let Some(admin) = &new.admin {
+                appoint(store, admin, binding, now, &mut plan)?;
+            }
+            Ok(plan)
         })
         .await
     }
 
+    /// A tenant, for whoever has access to it.
     pub async fn tenant(&self, authority: &Authority, id: TenantId) -> Result<Stored<Tenant>, Fault> {
-        authority.require_super_admin()?;
+        authority.rights(&self.snapshot(), &id).ok_or_else(|| Fault::no_tenant(&id))?;
         self.read(move |store| find(store, &RecordId::Tenant(id))).await
     }
 
+    /// The tenants to which the caller has access.
     pub async fn tenants(&self, authority: &Authority, search: Search) -> Result<Page<Tenant>, Fault> {
-        authority.require_super_admin()?;
-        self.search(None, search, |_: &Tenant| true).await
+        let Some(own) = authority.reach(&self.snapshot()) else { return self.list(None, search).await };
+        self.read(move |store| {
+            let found = own.into_iter().map(|id| store.find(&RecordId::Tenant(id)));
+            let found: Vec<_> = found.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+            among(found, &search)
+        })
+        .await
     }
 
+    /// Changes a tenant. Its state and its options are for super admins alone: an option can send
+    /// the gateway's requests anywhere.
     pub async fn change_tenant(
         &self,
         authority: &Authority,
@@ -89,29 +121,32 @@ impl Control {
         seen: Seen,
         now: Timestamp,
     ) -> Result<Stored<Tenant>, Fault> {
-        authority.require_super_admin()?;
+        let held = authority.require(&self.snapshot(), &id, Power::new(Area::Tenant, Act::Update))?;
+        let (caller, services) = (authority.clone(), self.services());
         self.write(authority, now, move |store| {
             let record = RecordId::Tenant(id.clone());
-            let Stored { version, value: mut tenant } = find::<Tenant>(store, &record)?;
+            let Stored { version, value: before } = find::<Tenant>(store, &record)?;
             seen.check(&record, version)?;
-            if let Some(name) = change.name.clone() {
-                tenant.name = name_of(&id, name);
+            let mut tenant = Tenant { updated_at: now, ..before.clone() };
+            amend(&mut tenant, change.clone(), &services)?;
+            if (tenant.state, &tenant.options) != (before.state, &before.options) && !caller.is_super_admin()
+            {
+                return Err(Fault::Forbidden(Lack::SuperAdmin));
             }
-            if let Some(description) = change.description.clone() {
-                tenant.description = description.into();
+            let mut expect = vec![(record, Expect::Version(version))];
+            if let Some(role) = tenant.default_role.filter(|role| before.default_role != Some(*role)) {
+                let (rights, there) = role_of(store, &id, role, "default_role")?;
+                caller.require_cover(&held, rights, None::<[&str; 0]>)?;
+                expect.extend(there);
             }
-            tenant.updated_at = now;
-            Ok(Plan {
-                expect: vec![(record, Expect::Version(version))],
-                changes: vec![Change::Put(Record::Tenant(tenant.clone()))],
-                value: tenant,
-            })
+            Ok(Plan { expect, changes: vec![Change::Put(Record::Tenant(tenant.clone()))], value: tenant })
         })
         .await
     }
 
-    /// Deletes a tenant. Its org id stays taken, and keys that named it no longer do, so that a
-    /// later tenant of the same id inherits neither what it stored nor who spoke for it.
+    /// Deletes a tenant and all that belongs to it. Its org id stays taken, and keys that named it no
+    /// longer do, so that a later tenant of the same id inherits neither what it stored nor who
+    /// spoke for it.
     pub async fn delete_tenant(
         &self,
         authority: &Authority,
@@ -120,27 +155,96 @@ impl Control {
         now: Timestamp,
     ) -> Result<(), Fault> {
         authority.require_super_admin()?;
+        let (published, runtime) = (self.published.clone(), Handle::current());
         self.write(authority, now, move |store| {
             let record = RecordId::Tenant(id.clone());
             let tenant = find::<Tenant>(store, &record)?;
             seen.check(&record, tenant.version)?;
             let mut plan = Plan {
                 expect: vec![(record.clone(), Expect::Version(tenant.version))],
-                changes: vec![Change::Delete(record)],
+                changes: vec![],
                 value: (),
             };
+            let revision = store.load(&[], |_| {})?;
+            runtime.block_on(published.reached(revision));
+            estate::clear(store, &published.load(), &id, &mut plan)?;
             entomb(store, &tenant.value.org_id, now, &mut plan)?;
             keys::forget_tenant(store, &id, &mut plan)?;
             issuers::forget_tenant(store, &id, &mut plan)?;
+            plan.changes.push(Change::Delete(record));
             Ok(plan)
         })
         .await?;
         Ok(())
     }
+
+    /// The names of the services that there are now.
+    fn services(&self) -> Vec<String> {
+        self.snapshot().routes.services().iter().map(|service| service.name.to_string()).collect()
+    }
 }
 
-fn name_of(id: &TenantId, name: Option<Name>) -> String {
-    name.map_or_else(|| id.as_str().to_owned(), String::from)
+/// Makes of a tenant what `change` says.
+fn amend(tenant: &mut Tenant, change: TenantChange, services: &[String]) -> Result<(), Fault> {
+    let TenantChange { name, description, state, labels, options, default_role } = change;
+    if let Some(name) = name {
+        tenant.name = name.map_or_else(|| tenant.id.as_str().to_owned(), String::from);
+    }
+    if let Some(description) = description {
+        tenant.description = description.into();
+    }
+    if let Some(labels) = labels {
+        options::label(&mut tenant.labels, labels)?;
+    }
+    if let Some(options) = options {
+        options::tune(&mut tenant.options, options, services)?;
+    }
+    tenant.state = state.unwrap_or(tenant.state);
+    tenant.default_role = default_role.unwrap_or(tenant.default_role);
+    Ok(())
+}
+
+/// The rights of a tenant's role that a `field` names, and how the commit shall find it.
+pub(super) fn role_of(
+    store: &Store,
+    tenant: &TenantId,
+    role: RoleId,
+    field: &str,
+) -> Result<(Rights, Option<(RecordId, Expect)>), Fault> {
+    let id = match role {
+        RoleId::Managed(role) => return Ok((role.rights(), None)),
+        RoleId::Custom(id) => RecordId::Role(tenant.clone(), id),
+    };
+    match store.find::<Role>(&id)? {
+        Some(Stored { version, value }) => Ok((value.rights, Some((id, Expect::Version(version))))),
+        None => Err(Fault::invalid(field, format_args!("{id} does not exist"))),
+    }
+}
+
+/// Plans to give the Admin role of a tenant that is being made to a user.
+fn appoint(
+    store: &Store,
+    admin: &UserName,
+    binding: Id,
+    now: Timestamp,
+    plan: &mut Plan<Tenant>,
+) -> Result<(), Fault> {
+    let name = RecordId::Name(UniqueName::User(admin.as_str().to_owned()));
+    let Some(taken) = store.find::<TakenName>(&name)? else {
+        return Err(Fault::invalid("admin", format_args!("there is no user {:?}", admin.as_str())));
+    };
+    let (tenant, user) = (plan.value.id.clone(), taken.value.id);
+    let principal = Principal::User(user);
+    let member = Member { tenant: tenant.clone(), principal, groups: Default::default(), created_at: now };
+    let role = RoleId::Managed(ManagedRole::Admin);
+    let binding =
+        Binding { tenant, id: binding, subject: Subject::User(user), role, services: None, created_at: now };
+    plan.expect.push((name, Expect::Version(taken.version)));
+    plan.expect.push((member.record_id(), Expect::Absent));
+    plan.expect.push((binding.record_id(), Expect::Absent));
+    plan.changes.push(Change::Put(member.into()));
+    plan.changes.push(Change::Put(binding.into()));
+    Ok(())
 }
 
 fn unused_org_id(store: &Store, tenant: &TenantId) -> Result<OrgId, Fault> {

@@ -16,11 +16,13 @@ pub enum TextError {
 }
 
 /// One line of 1 to `MOST` characters without control characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Line<const MOST: usize>(String);
 
 /// What people call a tenant.
 pub type Name = Line<255>;
+/// What a label of a tenant is called.
+pub type LabelName = Line<63>;
 /// A claim's name, or a value that a claim must have.
 pub type Claim = Line<1024>;
 
@@ -54,6 +56,23 @@ impl Prose {
 impl From<Prose> for String {
     fn from(prose: Prose) -> String {
         prose.0
+    }
+}
+
+/// What a label says: at most 255 characters without control characters; may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelValue(String);
+
+impl LabelValue {
+    pub fn parse(text: String) -> Result<Self, TextError> {
+        bounded(&text, 255, |_| false)?;
+        Ok(LabelValue(text))
+    }
+}
+
+impl From<LabelValue> for String {
+    fn from(value: LabelValue) -> String {
+        value.0
     }
 }
 

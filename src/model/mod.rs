@@ -20,6 +20,7 @@ mod tenant;
 mod ticket;
 mod time;
 mod token;
+mod upstream;
 mod url;
 
 pub use account::{
@@ -41,11 +42,10 @@ pub use network::{Network, NetworkError};
 pub use rights::{Act, Area, ParseRightsError, Power, Powers, Rights};
 pub use role::{Binding, ManagedRole, Role, RoleId, Subject};
 pub use secret::Secret;
-pub use service::{
-    Api, HostTemplate, MatchRule, PathTemplate, Service, TemplateError, Timeouts, Unlisted, Upstream,
-};
+pub use service::{Api, HostTemplate, MatchRule, PathTemplate, Service, TemplateError, Timeouts, Unlisted};
 pub use tenant::{OrgRecord, ServiceOptions, Tenant, TenantState};
 pub use ticket::{SecretHash, SecretHashError, Ticket, TicketKind, issue};
 pub use time::Timestamp;
 pub use token::{ApiToken, Session, TokenUse};
+pub use upstream::{Upstream, UpstreamError};
 pub use url::{Host, MAX_URL, Url, UrlError};

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::Upstream;
+
 /// One kind of back end that tenants reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
@@ -68,27 +70,6 @@ impl Default for Timeouts {
             connect: Duration::from_secs(5),
             first_byte: Duration::from_secs(60),
             whole: Duration::from_secs(600),
-        }
-    }
-}
-
-/// A back end's address: `http://host[:port][/base]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Upstream {
-    /// A host name or an IP address, without brackets.
-    pub host: String,
-    pub port: u16,
-    /// What stands before every path: empty, or begins with `/` and does not end with one.
-    pub base: String,
-}
-
-impl fmt::Display for Upstream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Upstream { host, port, base } = self;
-        if host.contains(':') {
-            write!(f, "http://[{host}]:{port}{base}")
-        } else {
-            write!(f, "http://{host}:{port}{base}")
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{OrgId, RoleId, TenantId, Timestamp};
+use super::{OrgId, RoleId, TenantId, Timestamp, Upstream};
 
 /// Whether a tenant's requests are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,9 +20,9 @@ pub enum TenantState {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServiceOptions {
-    /// Other back ends, as in the configuration: `http://host:port/base`. At least one.
+    /// Other back ends; at least one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub upstreams: Option<Vec<String>>,
+    pub upstreams: Option<Vec<Upstream>>,
     /// The methods that are let through, in upper case; the others are refused with 405.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub methods: Option<BTreeSet<String>>,

@@ -130,14 +130,17 @@ pub struct Upload {
     exchange: Rc<Exchange>,
     /// What the request was decided upon.
     snapshot: Rc<Current>,
+    /// How many bytes more may come.
+    left: u64,
 }
 
 impl Upload {
-    pub fn new(incoming: Incoming, exchange: Rc<Exchange>, snapshot: Rc<Current>) -> Self {
+    /// At most `most` bytes of data go through.
+    pub fn new(incoming: Incoming, exchange: Rc<Exchange>, snapshot: Rc<Current>, most: u64) -> Self {
         if incoming.is_end_stream() {
             exchange.uploaded();
         }
-        Upload { incoming, exchange, snapshot }
+        Upload { incoming, exchange, snapshot, left: most }
     }
 
     /// The frame, without those trailers that callers may not send as headers either.
@@ -165,7 +168,13 @@ impl Body for Upload {
         match &polled {
             Poll::Pending => self.exchange.waits_for(Awaited::Caller),
             Poll::Ready(Some(Ok(frame))) => {
-                self.exchange.received(frame.data_ref().map_or(0, Bytes::len));
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                self.exchange.received(bytes);
+                let Some(left) = self.left.checked_sub(bytes as u64) else {
+                    self.exchange.waits_for(Awaited::Less);
+                    return Poll::Ready(Some(Err(io::ErrorKind::FileTooLarge.into())));
+                };
+                self.left = left;
                 self.exchange.waits_for(Awaited::BackEnd);
             }
             Poll::Ready(Some(Err(_))) => self.exchange.waits_for(Awaited::Nobody),

@@ -73,6 +73,8 @@ pub enum Awaited {
     BackEnd,
     /// The caller's body broke off.
     Nobody,
+    /// The caller sent more than the tenant may.
+    Less,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,7 +219,7 @@ impl Exchange {
         if self.phase.get() == Phase::Waiting {
             self.allow(match awaited {
                 Awaited::Caller => self.call.limits.body,
-                Awaited::BackEnd | Awaited::Nobody => self.timeouts().first_byte,
+                Awaited::BackEnd | Awaited::Nobody | Awaited::Less => self.timeouts().first_byte,
             });
         }
     }

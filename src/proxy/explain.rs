@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Uri};
 
+use super::limits;
 use super::reasons;
 use super::reject::Refusal;
 use super::target::{Host, Target, target};
 use crate::auth::explain::{self, Scheme};
 use crate::auth::{Basis, Denied, Failure, Identity, check};
 use crate::model::{Permission, Timestamp};
-use crate::snapshot::{Account, Held, Service, Snapshot, Tenant};
+use crate::snapshot::{Account, Held, Options, Service, Snapshot, Tenant};
 
 /// A request that somebody wonders about.
 pub struct Question<'q> {
@@ -90,8 +91,10 @@ impl Explanation {
         self.found(&target, &host, path);
         let identity = self.identify(snapshot, question, target.tenant, now)?;
         let tenant = self.permit(snapshot, &identity, &target)?;
-        self.limits(tenant);
-        self.forward(&target, tenant, path);
+        let options = tenant.options_at(&target.service.name);
+        let seen = if target.start == path.len() { "/" } else { &path[target.start..] };
+        self.limits(options, target.service, question.method, seen)?;
+        self.forward(&target, tenant, seen);
         Ok(())
     }
 
@@ -172,13 +175,33 @@ impl Explanation {
         }
     }
 
-    fn limits(&mut self, tenant: &Tenant) {
-        self.pass(Phase::Limits, format!("tenant \"{}\" has no limits of its own", tenant.id));
+    fn limits(
+        &mut self,
+        options: Option<&Options>,
+        service: &Service,
+        method: &Method,
+        seen: &str,
+    ) -> Result<(), End> {
+        let Some(options) = options else {
+            self.pass(Phase::Limits, format!("the tenant has no options of its own at {:?}", service.name));
+            return Ok(());
+        };
+        let methods =
+            options.methods.map_or_else(|| "every method".to_owned(), |methods| methods.to_string());
+        let text = match options.max_body_bytes {
+            Some(most) => format!("the tenant's options let {methods} through, with at most {most} bytes"),
+            None => format!("the tenant's options let {methods} through, with a body of any length"),
+        };
+        limits::check(options, service, method, seen, None)
+            .map_err(|refusal| (Phase::Limits, refusal, text.clone()))?;
+        self.pass(Phase::Limits, text);
+        Ok(())
     }
 
-    fn forward(&mut self, target: &Target<'_, '_>, tenant: &Tenant, path: &str) {
-        let seen = if target.start == path.len() { "/" } else { &path[target.start..] };
-        let backends = target.service.backends.iter().map(|backend| backend.address.to_string());
+    fn forward(&mut self, target: &Target<'_, '_>, tenant: &Tenant, seen: &str) {
+        let options = tenant.options_at(&target.service.name);
+        let backends =
+            target.service.backends_with(options).iter().map(|backend| backend.address.to_string());
         self.pass(
             Phase::Upstream,
             format!(

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use super::body::{Answer, Upload};
 use super::exchange::Exchange;
 use super::headers::{self, Additions};
+use super::limits;
 use super::reject::Refusal;
 use super::target::{Host, Target, target};
 use super::upstream;
@@ -35,11 +36,13 @@ pub async fn handle(worker: Rc<Worker>, request: Request<Incoming>, call: Call) 
     let version = parts.version;
     let exchange = Exchange::begin(&worker, call, &parts);
     let snapshot = worker.snapshot();
-    let unsized_body = !body.is_end_stream() && body.size_hint().exact().is_none();
-    let mut response = match judge(&snapshot, &exchange, &mut parts, unsized_body) {
+    let length = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
+    let mut response = match judge(&snapshot, &exchange, &mut parts, length) {
         Ok((permit, path)) => {
             exchange.permitted(&permit);
-            let request = Request::from_parts(parts, Upload::new(body, exchange.clone(), snapshot.clone()));
+            let most = limits::most_bytes(permit.options());
+            let body = Upload::new(body, exchange.clone(), snapshot.clone(), most);
+            let request = Request::from_parts(parts, body);
             match upstream::send(&permit, &exchange, path, request).await {
                 Ok(mut response) => {
                     headers::strip_answer(response.headers_mut());
@@ -60,12 +63,13 @@ pub async fn handle(worker: Rc<Worker>, request: Request<Incoming>, call: Call) 
     response
 }
 
-/// Decides on a request, and makes its head the one that the back end gets.
+/// Decides on a request, and makes its head the one that the back end gets. `length`: of its body,
+/// where that is known.
 fn judge<'s>(
     snapshot: &'s Current,
     exchange: &Exchange,
     parts: &mut Parts,
-    unsized_body: bool,
+    length: Option<u64>,
 ) -> Result<(Permit<'s>, PathAndQuery), Refusal> {
     let worker = &exchange.worker;
     let host = Host::of(parts)?;
@@ -81,8 +85,12 @@ fn judge<'s>(
     }
     let permit = auth::permit(snapshot, identity, service, permission).map_err(Refusal::Denied)?;
     let path = forwarded_path(parts.uri.path_and_query(), start)?;
+    if let Some(options) = permit.options() {
+        limits::check(options, service, &parts.method, path.path(), length)?;
+    }
     let (routes, conn, id) = (&snapshot.routes, &exchange.call, &exchange.request_id);
-    let additions = Additions { permit: &permit, routes, host: &host, conn, id, unsized_body };
+    let additions =
+        Additions { permit: &permit, routes, host: &host, conn, id, unsized_body: length.is_none() };
     headers::rewrite(parts, &additions)?;
     parts.version = Version::HTTP_11;
     Ok((permit, path))

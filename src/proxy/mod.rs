@@ -7,6 +7,7 @@ mod explain;
 mod handle;
 mod headers;
 mod ids;
+mod limits;
 mod reasons;
 mod reject;
 mod target;

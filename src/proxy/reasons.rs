@@ -21,6 +21,7 @@ pub(super) fn untargeted(refusal: Refusal) -> String {
         Refusal::OtherMethods(methods) => format!("the service's table lists this path with {methods} only"),
         Refusal::Unauthenticated(failure) => unknown(failure).to_owned(),
         Refusal::Denied(_)
+        | Refusal::TooLarge
         | Refusal::SlowBody
         | Refusal::BrokenBody
         | Refusal::Upstream(_)

@@ -26,6 +26,8 @@ pub enum Refusal {
     Denied(Denied),
     /// The caller stopped sending its body.
     SlowBody,
+    /// The body is larger than the tenant's may be.
+    TooLarge,
     /// The caller's body broke off or is not framed as HTTP has it.
     BrokenBody,
     Upstream(UpstreamFailure),
@@ -65,6 +67,7 @@ impl Refusal {
             }
             Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Refusal::Denied(Denied::Lacks(_)) => StatusCode::FORBIDDEN,
+            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Refusal::Upstream(failure) => upstream_status(failure),
             Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -86,6 +89,7 @@ impl Refusal {
             Refusal::Denied(Denied::UnknownTenant) => "unknown_tenant",
             Refusal::Denied(Denied::Suspended) => "suspended",
             Refusal::Denied(Denied::Lacks(_)) => "forbidden",
+            Refusal::TooLarge => "too_large",
             Refusal::SlowBody => "slow_body",
             Refusal::BrokenBody => "broken_body",
             Refusal::Upstream(failure) => failure.label(),
@@ -110,6 +114,7 @@ impl Refusal {
             Refusal::Denied(Denied::Suspended) => b"the tenant is suspended\n",
             Refusal::Unauthenticated(_) => b"bad authentication token\n",
             Refusal::Denied(Denied::Lacks(permission)) => return lacks(permission),
+            Refusal::TooLarge => b"the body is larger than this tenant's may be\n",
             Refusal::SlowBody => b"the request took too long here\n",
             Refusal::BrokenBody => b"the request's body is broken\n",
             Refusal::Upstream(failure) if upstream_status(failure) == StatusCode::GATEWAY_TIMEOUT => {
@@ -165,7 +170,7 @@ impl Refusal {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             // Part of a body may still be on its way: what follows it cannot be found.
-            Refusal::SlowBody | Refusal::BrokenBody | Refusal::Bad(_) => {
+            Refusal::TooLarge | Refusal::SlowBody | Refusal::BrokenBody | Refusal::Bad(_) => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Refusal::NoService

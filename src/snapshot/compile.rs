@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::shards::Shards;
-use super::{Account, Key, Keys, Routes, Snapshot, Tenant, Token};
+use super::{Account, Key, Keys, Routes, Snapshot, Tenant, Token, options};
 use crate::model::{self, Id, Member, Principal, TenantId};
 use crate::store::{Change, Record, RecordId, Revision, Stored};
 
@@ -98,9 +98,11 @@ impl Snapshot {
         let id = record.id.as_str();
         match HeaderValue::from_str(record.org_id.as_str()) {
             Ok(header) => {
-                let access = self.tenants.get(id).map(|before| before.access.clone()).unwrap_or_default();
+                let before = self.tenants.get(id);
+                let options = options::compile(record.options, before.map_or(&[], |before| &before.options));
+                let access = before.map(|before| before.access.clone()).unwrap_or_default();
                 let (org_id, state) = (record.org_id, record.state);
-                let tenant = Tenant { id: record.id.clone(), org_id, header, state, access };
+                let tenant = Tenant { id: record.id.clone(), org_id, header, state, access, options };
                 self.tenants.insert(id.into(), Arc::new(tenant));
             }
             Err(_) => {

@@ -7,6 +7,7 @@ mod compile;
 mod follow;
 mod issuers;
 mod keys;
+mod options;
 mod published;
 mod routes;
 mod shards;
@@ -24,6 +25,7 @@ pub use account::{Account, Token};
 pub use follow::follow;
 pub use issuers::{Issuer, IssuerName, Issuers};
 pub use keys::{Key, Keys};
+pub use options::{AllOptions, Options};
 pub use published::{Current, Published, Reader};
 pub use routes::{Backend, Matched, Routes, Service, Verdict};
 pub use shards::Shards;
@@ -72,4 +74,12 @@ pub struct Tenant {
     pub header: HeaderValue,
     pub state: TenantState,
     pub access: Access,
+    pub options: AllOptions,
+}
+
+impl Tenant {
+    /// What differs for this tenant at a service.
+    pub fn options_at(&self, service: &str) -> Option<&Options> {
+        options::find(&self.options, service).map(Arc::as_ref)
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foldhash::fast::RandomState;
 use http::{HeaderName, Method};
 
+use super::Options;
 use super::trie::{Found, Step, Trie};
 use crate::catalog::{self, Methods};
 use crate::model::{
@@ -44,13 +45,23 @@ pub struct Service {
     unlisted: Option<Arc<Trie<Entries>>>,
 }
 
-/// One back end of a service.
+/// One back end of a service. A copy is the same one.
+#[derive(Clone, Debug)]
 pub struct Backend {
     /// Differs from that of every other back end that this process ever knew; connections are kept
     /// under it.
     pub id: u64,
     pub address: Upstream,
 }
+
+/// Whether they are alike: not whether they are one.
+impl PartialEq for Backend {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+}
+
+impl Eq for Backend {}
 
 /// The lines of a table that share a path.
 type Entries = Vec<(Methods, Permission)>;
@@ -186,7 +197,7 @@ impl Routes {
 }
 
 impl Backend {
-    fn new(address: Upstream) -> Self {
+    pub(super) fn new(address: Upstream) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Backend { id: NEXT.fetch_add(1, Ordering::Relaxed), address }
     }
@@ -195,16 +206,32 @@ impl Backend {
 impl Service {
     /// What `method` on `path` (as the back end sees it) does.
     pub fn judge(&self, method: &Method, path: &str) -> Verdict {
-        let listed = self.catalog.find(path);
-        let found = listed.or_else(|| self.unlisted.as_ref().and_then(|table| table.find(path)));
-        let Some(Found { value: entries, .. }) = found else { return Verdict::Unlisted };
+        let Some(entries) = self.entries(path) else { return Verdict::Unlisted };
         match entries.iter().find(|(methods, _)| methods.contains(method)) {
             Some((_, permission)) => Verdict::Needs(*permission),
-            None => Verdict::OtherMethods(
-                entries.iter().fold(Methods::NONE, |all, (methods, _)| all.union(*methods)),
-            ),
+            None => Verdict::OtherMethods(all_methods(entries)),
         }
     }
+
+    /// Where requests go under a tenant's options: its own back ends, or the service's.
+    pub fn backends_with<'s>(&'s self, options: Option<&'s Options>) -> &'s [Backend] {
+        options.and_then(|options| options.backends.as_deref()).unwrap_or(&self.backends)
+    }
+
+    /// The methods that `path` (as the back end sees it) is listed with.
+    pub fn methods(&self, path: &str) -> Methods {
+        self.entries(path).map_or(Methods::NONE, all_methods)
+    }
+
+    fn entries(&self, path: &str) -> Option<&Entries> {
+        let listed = self.catalog.find(path);
+        let found = listed.or_else(|| self.unlisted.as_ref().and_then(|table| table.find(path)));
+        found.map(|found| found.value)
+    }
+}
+
+fn all_methods(entries: &Entries) -> Methods {
+    entries.iter().fold(Methods::NONE, |all, (methods, _)| all.union(*methods))
 }
 
 /// The text before the label at `position` (with its dot), the label, and the text after (with its

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use embedded::Store;
 pub use page::{Cut, Order, Page};
-pub use record::{Kind, Record, RecordId, Recorded, TakenName, UniqueName, within};
+pub use record::{Kind, Record, RecordId, Recorded, TakenName, UniqueName, names_within, within};
 
 /// Counts commits from 1; an empty store is at 0. Also the version of the records that a commit
 /// wrote, and so their ETag.

@@ -230,6 +230,11 @@ pub fn within(owner: Option<&TenantId>) -> String {
     format!("{}/", owner.map_or("", TenantId::as_str))
 }
 
+/// What the keys of all names begin with that are taken within a tenant.
+pub fn names_within(tenant: &TenantId) -> [String; 3] {
+    ["group", "role", "service-account"].map(|space| format!("{space}/{}", within(Some(tenant))))
+}
+
 impl UniqueName {
     fn key(&self) -> String {
         match self {

@@ -218,9 +218,19 @@ impl Port {
     /// The statuses that the document has for an operation; none when it has no such operation.
     fn documented(&self, method: &Method, path: &str) -> Option<Vec<String>> {
         let paths = self.document["paths"].as_object().expect("paths");
-        let exact = paths.get(path);
-        let template = path.rsplit_once('/').map(|(parent, _)| format!("{parent}/{{id}}"));
-        let item = exact.or_else(|| paths.get(&template?))?;
+        let item = paths.get(path).or_else(|| {
+            let fits = |template: &str| {
+                let mut parts = template.split('/').zip(path.split('/'));
+                template.split('/').count() == path.split('/').count()
+                    && parts.all(|(want, have)| want == have || want.starts_with('{'))
+            };
+            // Words go before placeholders, from the left: '{' is after all letters.
+            paths
+                .iter()
+                .filter(|(template, _)| fits(template))
+                .min_by_key(|(template, _)| *template)
+                .map(|(_, item)| item)
+        })?;
         let operation = item.get(method.as_str().to_lowercase())?;
         Some(operation["responses"].as_object().expect("responses").keys().cloned().collect())
     }

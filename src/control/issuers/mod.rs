@@ -8,12 +8,11 @@ mod refresh;
 
 use std::borrow::Cow;
 
+use super::giver::Giver;
 use super::{Authority, Control, Fault, Leeway, Listed, Plan, Prose, Search, Seen, find, keys};
 use crate::model::{
-    Act, Area, Issuer, IssuerKeys, Pace, Power, Rights, Role, RoleId, Slug, Source, TenantClaim, TenantId,
-    TenantScope, Timestamp,
+    Act, Issuer, IssuerKeys, Pace, Role, RoleId, Slug, Source, TenantClaim, TenantId, TenantScope, Timestamp,
 };
-use crate::snapshot::Effective;
 use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored, within};
 
 pub use fetch::keep;
@@ -94,7 +93,7 @@ impl Control {
             if store.get(&this)?.is_some() {
                 return Err(Fault::Conflict(format!("{this} exists already")));
             }
-            giver.check(store, &record)?;
+            check(&giver, store, &record)?;
             put(store, record, (this, Expect::Absent))
         })
         .await
@@ -137,7 +136,7 @@ impl Control {
             let Stored { version, value: before } = find::<Issuer>(store, &this)?;
             seen.check(&this, version)?;
             let record = terms.record(before.owner.clone(), before.id.clone(), before.created_at);
-            giver.check(store, &record)?;
+            check(&giver, store, &record)?;
             let moved = record.source != before.source;
             let mut plan = put(store, record, (this, Expect::Version(version)))?;
             if moved {
@@ -169,59 +168,27 @@ impl Control {
         .await?;
         Ok(())
     }
-
-    /// What a caller may give away by an issuer of this owner, if they may do this to it at all.
-    fn giver(&self, authority: &Authority, owner: Option<&TenantId>, act: Act) -> Result<Giver, Fault> {
-        let held = match owner {
-            None => {
-                authority.require_super_admin()?;
-                None
-            }
-            Some(tenant) => Some(authority.require(&self.snapshot(), tenant, Power::new(Area::Key, act))?),
-        };
-        Ok(Giver { authority: authority.clone(), held })
-    }
 }
 
-/// Who gives rights to an issuer's tokens.
-struct Giver {
-    authority: Authority,
-    /// None for a super admin's gifts in every tenant.
-    held: Option<Effective>,
-}
-
-impl Giver {
-    /// Refuses an issuer whose role is not there, or is more than the giver has.
-    fn check(&self, store: &Store, issuer: &Issuer) -> Result<(), Fault> {
-        let rights = match (issuer.role, &issuer.owner) {
-            (RoleId::Managed(role), _) => role.rights(),
-            (RoleId::Custom(id), Some(tenant)) => {
-                let role = store.find::<Role>(&RecordId::Role(tenant.clone(), id))?;
-                role.map(|role| role.value.rights)
-                    .ok_or_else(|| Fault::invalid("role", "there is no such role in this tenant"))?
-            }
-            (RoleId::Custom(_), None) => {
-                let message =
-                    "tenants' own roles are for their own issuers: use admin, editor, viewer or writer";
-                return Err(Fault::invalid("role", message));
-            }
-        };
-        match &self.held {
-            None => Ok(()),
-            Some(held) => self.covered(held, rights),
+/// Refuses an issuer whose role is not there, or is more than its giver has.
+fn check(giver: &Giver, store: &Store, issuer: &Issuer) -> Result<(), Fault> {
+    let rights = match (issuer.role, &issuer.owner) {
+        (RoleId::Managed(role), _) => role.rights(),
+        (RoleId::Custom(id), Some(tenant)) => {
+            let role = store.find::<Role>(&RecordId::Role(tenant.clone(), id))?;
+            role.map(|role| role.value.rights)
+                .ok_or_else(|| Fault::invalid("role", "there is no such role in this tenant"))?
         }
-    }
-
-    fn covered(&self, held: &Effective, rights: Rights) -> Result<(), Fault> {
-        self.authority.require_cover(held, rights, None::<[&str; 0]>)
-    }
+        (RoleId::Custom(_), None) => {
+            let message = "tenants' own roles are for their own issuers: use admin, editor, viewer or writer";
+            return Err(Fault::invalid("role", message));
+        }
+    };
+    giver.gives(rights)
 }
 
-/// Takes a deleted tenant's issuers away, and the tenant out of the lists of all others.
+/// Takes a deleted tenant out of the lists of the instance's issuers.
 pub(super) fn forget_tenant(store: &Store, tenant: &TenantId, plan: &mut Plan<()>) -> Result<(), Fault> {
-    for issuer in store.all::<Issuer>(Some(&within(Some(tenant))))? {
-        remove(store, &issuer, plan)?;
-    }
     for Stored { version, value: mut issuer } in store.all::<Issuer>(Some(&within(None)))? {
         if let TenantScope::Only(tenants) = &mut issuer.tenants
             && tenants.remove(tenant)

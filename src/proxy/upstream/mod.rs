@@ -23,7 +23,7 @@ use crate::telemetry::UpstreamFailure;
 
 pub use pool::{Lease, Pool};
 
-/// Sends a request to one of the permitted service's back ends and waits for the head of the
+/// Sends a request to one of the permitted back ends and waits for the head of the
 /// answer. `path` is what a back end without a base path sees.
 ///
 /// A request that was not sent at all, because a kept connection had just closed or a back end took
@@ -34,7 +34,7 @@ pub async fn send(
     path: PathAndQuery,
     mut request: Request<Upload>,
 ) -> Result<Response<Answer>, Refusal> {
-    let backends = &permit.service().backends;
+    let backends = permit.backends();
     let pool = exchange.worker.pool();
     let first = pool.turn(backends);
     let mut failure = UpstreamFailure::ConnectFailed;
@@ -82,11 +82,14 @@ fn answer(exchange: &Rc<Exchange>, lease: Lease, response: Response<Incoming>) -
 }
 
 fn refusal(exchange: &Exchange, error: &TrySendError<Request<Upload>>) -> Refusal {
-    if exchange.awaited() == Awaited::Nobody {
-        return Refusal::BrokenBody;
+    match exchange.awaited() {
+        Awaited::Nobody => Refusal::BrokenBody,
+        Awaited::Less => Refusal::TooLarge,
+        Awaited::Caller | Awaited::BackEnd if error.error().is_parse() => {
+            Refusal::Upstream(UpstreamFailure::Malformed)
+        }
+        Awaited::Caller | Awaited::BackEnd => Refusal::Upstream(UpstreamFailure::Closed),
     }
-    let malformed = error.error().is_parse();
-    Refusal::Upstream(if malformed { UpstreamFailure::Malformed } else { UpstreamFailure::Closed })
 }
 
 /// The target for a back end: its base, then the path.
@@ -124,6 +127,7 @@ fn late(exchange: &Exchange) -> Refusal {
         _ if exchange.whole_time_is_up() => Refusal::Upstream(UpstreamFailure::Timeout),
         Awaited::Caller => Refusal::SlowBody,
         Awaited::Nobody => Refusal::BrokenBody,
+        Awaited::Less => Refusal::TooLarge,
         Awaited::BackEnd => Refusal::Upstream(UpstreamFailure::FirstByteTimeout),
     }
 }

@@ -1,0 +1,92 @@
+//! All that belongs to a tenant and goes with it.
+
+use std::collections::BTreeSet;
+
+use super::{Fault, Plan};
+use crate::model::{Principal, TenantId};
+use crate::snapshot::Snapshot;
+use crate::store::{Change, Cut, Expect, Kind, Order, RecordId, Store, names_within, within};
+
+/// Plans to delete all that belongs to a tenant, each as it was looked at. `live` has all that is in
+/// the store: among a million tokens it knows at once which are limited to the tenant.
+pub(super) fn clear(
+    store: &Store,
+    live: &Snapshot,
+    tenant: &TenantId,
+    plan: &mut Plan<()>,
+) -> Result<(), Fault> {
+    let mut accounts = Vec::new();
+    for kind in Kind::ALL.iter().copied().filter(|kind| is_owned(*kind)) {
+        for id in clear_prefix(store, kind, &within(Some(tenant)), plan)? {
+            if let RecordId::ServiceAccount(_, account) = id {
+                accounts.push(account);
+            }
+        }
+    }
+    for prefix in names_within(tenant) {
+        clear_prefix(store, Kind::Name, &prefix, plan)?;
+    }
+    let mut tokens = BTreeSet::new();
+    for account in accounts {
+        tokens.extend(clear_prefix(store, Kind::Token, &format!("{account}/"), plan)?);
+    }
+    let limited = live.tokens.values().filter(|token| token.tenant.as_ref() == Some(tenant));
+    for token in limited {
+        let owner = live.accounts.get(&token.owner).map(|account| account.principal);
+        let id = RecordId::Token(owner.unwrap_or(Principal::User(token.owner)), token.id);
+        if tokens.insert(id.clone())
+            && let Some(stored) = store.get(&id)?
+        {
+            delete(id, stored.version, plan);
+        }
+    }
+    for token in tokens {
+        if let RecordId::Token(_, id) = token {
+            plan.changes.push(Change::Delete(RecordId::TokenUse(id)));
+        }
+    }
+    Ok(())
+}
+
+/// Plans to delete the records of a kind whose keys begin with `prefix`; names them.
+fn clear_prefix<T>(
+    store: &Store,
+    kind: Kind,
+    prefix: &str,
+    plan: &mut Plan<T>,
+) -> Result<Vec<RecordId>, Fault> {
+    let all =
+        Cut { kind, within: Some(prefix), order: Order::Ascending, skip: 0, take: usize::MAX, wanted: None };
+    let found = store.page(&all)?.items;
+    let ids = found.iter().map(|stored| stored.value.id()).collect();
+    found.into_iter().for_each(|stored| delete(stored.value.id(), stored.version, plan));
+    Ok(ids)
+}
+
+fn delete<T>(id: RecordId, version: u64, plan: &mut Plan<T>) {
+    plan.expect.push((id.clone(), Expect::Version(version)));
+    plan.changes.push(Change::Delete(id));
+}
+
+/// Whether records of this kind have a tenant's id at the beginning of their keys.
+const fn is_owned(kind: Kind) -> bool {
+    match kind {
+        Kind::Binding
+        | Kind::Member
+        | Kind::Invitation
+        | Kind::Group
+        | Kind::Role
+        | Kind::ServiceAccount
+        | Kind::Key
+        | Kind::Issuer
+        | Kind::IssuerKeys => true,
+        Kind::Tenant
+        | Kind::Org
+        | Kind::User
+        | Kind::Token
+        | Kind::TokenUse
+        | Kind::Session
+        | Kind::Name
+        | Kind::Audit => false,
+    }
+}
