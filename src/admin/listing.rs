@@ -6,11 +6,14 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Refusal;
-use crate::control::{Flaws, Search, Sort};
+use super::words;
+use crate::control::{Filter, Flaws, Search, Sort, Test};
 use crate::store::Order;
 
 const SIZE: usize = 10;
 const MOST: usize = 1000;
+/// Every filter is asked of every record.
+const FILTERS: usize = 16;
 
 /// Which page of a list.
 #[derive(IntoParams)]
@@ -23,14 +26,20 @@ pub(super) struct ListingQuery {
     /// Entries on a page.
     #[param(default = 10, minimum = 1, maximum = 1000)]
     size: Option<usize>,
-    /// Only entries that contain this text, in any case.
+    /// Only entries that contain this text in one of their searchable fields, in any case.
+    ///
+    /// Single fields are compared by `filters[field][OP]=value`, up to 16 of them, all of which must
+    /// hold: OP is EQUALS, NOT_EQUALS, IN or NOT_IN (values with commas between), STARTS_WITH,
+    /// ENDS_WITH or CONTAINS, in any case of the text. `filters[q][EQUALS]=text` is the same as
+    /// `q=text`.
     q: Option<String>,
-    /// By id, `id:asc` or `id:desc`.
-    #[param(default = "id:asc", pattern = "^id(:asc|:desc)?$")]
-    sort: Option<String>,
+    /// `field:asc` or `field:desc`, by one of the searchable fields; of several the first counts.
+    #[param(value_type = Option<Vec<words::Order>>, inline)]
+    sort: Option<Vec<String>>,
 }
 
-/// The query of a list, read.
+/// The query of a list, read. Whether the type that is listed has the fields that are named, control
+/// says.
 pub(super) struct Listing(pub Search);
 
 impl<S: Sync> FromRequestParts<S> for Listing {
@@ -45,25 +54,38 @@ impl<S: Sync> FromRequestParts<S> for Listing {
 
 fn read(query: Vec<(String, String)>) -> Result<Search, Refusal> {
     let mut flaws = Flaws::default();
-    let (mut page, mut size, mut text, mut order) = (1, SIZE, None, Order::Ascending);
+    let (mut page, mut search, mut sorts) = (1, Search::all(SIZE), Vec::new());
     let mut seen: Vec<String> = Vec::new();
     for (field, value) in query {
-        if seen.contains(&field) {
+        if field != "sort" && seen.contains(&field) {
             flaws.add(&field, "is given twice");
             continue;
         }
         match field.as_str() {
             "page" => page = flaws.take(&field, number(&value, usize::MAX)).unwrap_or(page),
-            "size" => size = flaws.take(&field, number(&value, MOST)).unwrap_or(size),
-            "q" => text = Some(value).filter(|text| !text.is_empty()),
-            "sort" => order = flaws.take(&field, order_of(&value)).unwrap_or(order),
-            _ => flaws.add(&field, "there is no such parameter"),
+            "size" => search.take = flaws.take(&field, number(&value, MOST)).unwrap_or(search.take),
+            "q" => search.text = Some(value),
+            "sort" => sorts.extend(flaws.take(&field, sort(&value))),
+            name => match name.strip_prefix("filters") {
+                Some(rest) => match flaws.take(name, filter(rest, value)) {
+                    Some(Asked::Text(_)) if search.text.is_some() => flaws.add(name, "is q given twice"),
+                    Some(Asked::Text(text)) => search.text = Some(text),
+                    Some(Asked::Filter(filter)) => search.filters.push(filter),
+                    None => {}
+                },
+                None => flaws.add(name, "there is no such parameter"),
+            },
         }
         seen.push(field);
     }
+    if search.filters.len() > FILTERS {
+        flaws.add("filters", format_args!("there are at most {FILTERS}"));
+    }
     flaws.settle()?;
-    let sort = Sort { field: None, order };
-    Ok(Search { text, filters: Vec::new(), sort, skip: (page - 1).saturating_mul(size), take: size })
+    search.text = search.text.filter(|text| !text.is_empty());
+    search.skip = (page - 1_usize).saturating_mul(search.take);
+    search.sort = sorts.into_iter().next().unwrap_or(search.sort);
+    Ok(search)
 }
 
 fn number(text: &str, most: usize) -> Result<usize, String> {
@@ -73,11 +95,46 @@ fn number(text: &str, most: usize) -> Result<usize, String> {
     })
 }
 
-fn order_of(text: &str) -> Result<Order, &'static str> {
-    match text {
-        "id" | "id:asc" => Ok(Order::Ascending),
-        "id:desc" => Ok(Order::Descending),
-        _ => Err("must be id:asc or id:desc"),
+fn sort(text: &str) -> Result<Sort, &'static str> {
+    let (field, way) = text.split_once(':').unwrap_or((text, "asc"));
+    let order = match way {
+        "asc" => Order::Ascending,
+        "desc" => Order::Descending,
+        _ => return Err("must be field:asc or field:desc"),
+    };
+    if field.is_empty() || !field.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_') {
+        return Err("must begin with the name of a field");
+    }
+    Ok(Sort { field: Some(field.to_owned()).filter(|field| field != "id"), order })
+}
+
+/// What a filter asks for.
+enum Asked {
+    Text(String),
+    Filter(Filter),
+}
+
+/// Reads `[field][OP]`, as Kestra 2.0's clients write it.
+fn filter(name: &str, value: String) -> Result<Asked, &'static str> {
+    let (field, test) = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .and_then(|rest| rest.split_once("]["))
+        .ok_or("must be filters[field][OP]")?;
+    let test = match test {
+        "EQUALS" => Test::Equals,
+        "NOT_EQUALS" => Test::NotEquals,
+        "IN" => Test::In,
+        "NOT_IN" => Test::NotIn,
+        "STARTS_WITH" => Test::StartsWith,
+        "ENDS_WITH" => Test::EndsWith,
+        "CONTAINS" => Test::Contains,
+        _ => return Err("must be EQUALS, NOT_EQUALS, IN, NOT_IN, STARTS_WITH, ENDS_WITH or CONTAINS"),
+    };
+    match (field, test) {
+        ("q", Test::Equals | Test::Contains) => Ok(Asked::Text(value)),
+        ("q", _) => Err("must be EQUALS or CONTAINS: q is looked for inside of all fields"),
+        (field, test) => Ok(Asked::Filter(Filter { field: field.to_owned(), test, value })),
     }
 }
 
@@ -111,8 +168,37 @@ mod tests {
     }
 
     #[test]
+    fn the_first_order_counts() {
+        let sort = |field: &str, order| Sort { field: Some(field.to_owned()), order };
+        let read = |query: &[(&str, &str)]| listing(query).ok().map(|search| search.sort);
+        let two = [("sort", "name:desc"), ("sort", "id:asc")];
+        assert_eq!(read(&two), Some(sort("name", Order::Descending)));
+        assert_eq!(read(&[("sort", "name")]), Some(sort("name", Order::Ascending)));
+    }
+
+    #[test]
+    fn filters_name_a_field_and_a_test() {
+        let query =
+            [("filters[name][STARTS_WITH]", "a"), ("filters[q][EQUALS]", "b"), ("filters[id][IN]", "c,d")];
+        let search = listing(&query).ok().expect("filters");
+        let filter =
+            |field: &str, test, value: &str| Filter { field: field.into(), test, value: value.into() };
+        let filters = vec![filter("name", Test::StartsWith, "a"), filter("id", Test::In, "c,d")];
+        assert_eq!((search.text.as_deref(), search.filters), (Some("b"), filters));
+        for bad in
+            ["filters", "filters[name]", "filters[name][REGEX]", "filters[q][IN]", "filters[name]EQUALS"]
+        {
+            assert!(listing(&[(bad, "x")]).is_err(), "{bad}");
+        }
+        assert!(listing(&[("q", "x"), ("filters[q][EQUALS]", "x")]).is_err());
+        let many: Vec<String> = (0..17).map(|nth| format!("filters[f{nth}][IN]")).collect();
+        let many: Vec<_> = many.iter().map(|name| (name.as_str(), "x")).collect();
+        assert!(listing(&many).is_err() && listing(&many[1..]).is_ok());
+    }
+
+    #[test]
     fn all_that_is_wrong_is_told() {
-        let query = [("page", "0"), ("size", "1001"), ("sort", "name:asc"), ("color", "red"), ("page", "1")];
+        let query = [("page", "0"), ("size", "1001"), ("sort", "name:up"), ("color", "red"), ("page", "1")];
         let Err(Refusal::Fault(Fault::Invalid(flaws))) = listing(&query) else { panic!("it is invalid") };
         let fields: Vec<_> = flaws.0.iter().map(|flaw| flaw.field.as_str()).collect();
         assert_eq!(fields, ["page", "size", "sort", "color", "page"]);

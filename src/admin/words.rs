@@ -50,6 +50,11 @@ pub(super) struct Url(String);
 #[schema(example = "viewer", min_length = 1, max_length = 100)]
 pub(super) struct Role(String);
 
+/// By which field a list runs, and which way.
+#[derive(ToSchema)]
+#[schema(example = "id:asc", pattern = "^[A-Za-z_]+(:(asc|desc))?$")]
+pub(super) struct Order(String);
+
 /// What people call something: one line.
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,255}$")]

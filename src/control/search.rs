@@ -1,9 +1,9 @@
 //! Lists: which records of a type are wanted, in which order, and which page of them.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 
-use super::{Control, Fault};
+use super::{Control, Fault, Flaws};
 use crate::store::{Cut, Order, Page, Record, Recorded, Store, Stored};
 
 /// Which records of a type are wanted, and which page of them.
@@ -66,6 +66,20 @@ impl Search {
         self.text.is_none() && self.filters.is_empty()
     }
 
+    /// Refuses fields that the type does not have.
+    fn check<T: Listed>(&self) -> Result<(), Fault> {
+        let mut flaws = Flaws::default();
+        let unknown = |field: &str| !T::FIELDS.contains(&field);
+        let allowed = || format!("must name one of {}", T::FIELDS.join(", "));
+        if self.sort.field.as_deref().is_some_and(unknown) {
+            flaws.add("sort", allowed());
+        }
+        for filter in self.filters.iter().filter(|filter| unknown(&filter.field)) {
+            flaws.add(&format!("filters[{}]", filter.field), allowed());
+        }
+        flaws.settle()
+    }
+
     fn wants<T: Listed>(&self, record: &T) -> bool {
         let found = self.text.as_ref().is_none_or(|text| {
             T::FIELDS.iter().any(|field| record.field(field).to_lowercase().contains(&text.to_lowercase()))
@@ -91,35 +105,51 @@ impl Filter {
 }
 
 impl Control {
-    /// One page of the records of a type: of all, or of those whose keys begin with `within`, and
-    /// for which `besides` says so.
+    /// One page of the records of a type: of all, or of those whose keys begin with `within`. Fields
+    /// that the type does not have are refused.
+    pub(super) async fn list<T: Listed + Send + Sync + 'static>(
+        &self,
+        within: Option<String>,
+        search: Search,
+    ) -> Result<Page<T>, Fault> {
+        if !search.is_plain() || search.sort.field.is_some() {
+            return self.search(within, search, |_: &T| true).await;
+        }
+        // Only the records of the page are read.
+        self.read(move |store| cut(store, within.as_deref(), &search, None)).await
+    }
+
+    /// As [`Control::list`], of those records for which `besides` says so.
     pub(super) async fn search<T: Listed + Send + Sync + 'static>(
         &self,
         within: Option<String>,
         search: Search,
         besides: impl Fn(&T) -> bool + Send + 'static,
     ) -> Result<Page<T>, Fault> {
-        self.read(move |store| match &search.sort.field {
-            None => by_id(store, within.as_deref(), &search, besides),
-            Some(field) => {
-                let everything = Search { skip: 0, take: usize::MAX, ..search.clone() };
-                let page = by_id(store, within.as_deref(), &everything, besides)?;
-                Ok(sorted(page, field, &search))
+        search.check::<T>()?;
+        self.read(move |store| {
+            let wants =
+                |record: &Record| T::of_record(record).is_some_and(|one| besides(one) && search.wants(one));
+            match &search.sort.field {
+                None => cut(store, within.as_deref(), &search, Some(&wants)),
+                Some(field) => {
+                    let everything = Search { skip: 0, take: usize::MAX, ..search.clone() };
+                    let page = cut(store, within.as_deref(), &everything, Some(&wants))?;
+                    Ok(sorted(page, field, &search))
+                }
             }
         })
         .await
     }
 }
 
-fn by_id<T: Listed>(
+/// A page in the order of ids.
+fn cut<T: Listed>(
     store: &Store,
     within: Option<&str>,
     search: &Search,
-    besides: impl Fn(&T) -> bool,
+    wanted: Option<&dyn Fn(&Record) -> bool>,
 ) -> Result<Page<T>, Fault> {
-    let wants = |record: &Record| T::of_record(record).is_some_and(|one| besides(one) && search.wants(one));
-    let plain = search.is_plain() && within.is_none();
-    let wanted: Option<&dyn Fn(&Record) -> bool> = if plain { None } else { Some(&wants) };
     let (order, skip, take) = (search.sort.order, search.skip, search.take);
     let page = store.page(&Cut { kind: T::KIND, within, order, skip, take, wanted })?;
     let items = page.items.into_iter().map(Stored::of).collect::<Result<_, _>>()?;
@@ -128,13 +158,10 @@ fn by_id<T: Listed>(
 
 fn sorted<T: Listed>(mut page: Page<T>, field: &str, search: &Search) -> Page<T> {
     let key = |stored: &Stored<T>| stored.value.field(field).to_lowercase();
-    let compare = |a: &Stored<T>, b: &Stored<T>| -> Ordering {
-        match search.sort.order {
-            Order::Ascending => key(a).cmp(&key(b)),
-            Order::Descending => key(b).cmp(&key(a)),
-        }
-    };
-    page.items.sort_by(compare);
+    match search.sort.order {
+        Order::Ascending => page.items.sort_by_cached_key(key),
+        Order::Descending => page.items.sort_by_cached_key(|stored| Reverse(key(stored))),
+    }
     page.items = page.items.into_iter().skip(search.skip).take(search.take).collect();
     page
 }
