@@ -3,13 +3,20 @@
 //! this node has it. Knows no HTTP and no wire form.
 
 mod authority;
+mod bindings;
 mod chain;
 mod draw;
 mod fault;
 mod first;
+mod groups;
 pub mod issuers;
 mod keys;
 mod login;
+mod members;
+mod membership;
+mod names;
+mod profile;
+mod roles;
 mod search;
 mod tenants;
 mod text;
@@ -25,8 +32,14 @@ use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
 pub use authority::{Authority, Via, Vouched};
+pub use bindings::{BindingEntry, Bindings, HolderEntry, NewBinding, Target};
 pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
+pub use groups::GroupForm;
 pub use keys::{Conditions, KeyChange, NewKey};
+pub use members::{Assigned, InGroup, MemberEntry, Newcomer};
+pub use membership::Seat;
+pub use profile::Profile;
+pub use roles::{RoleEntry, RoleForm};
 pub use search::{Filter, Listed, Search, Sort, Test};
 pub use tenants::{NewTenant, TenantChange};
 pub use text::{Claim, Leeway, LeewayError, Line, Name, Prose, TextError};

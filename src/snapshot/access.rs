@@ -94,6 +94,11 @@ impl Access {
         self.groups(principal).is_some()
     }
 
+    /// Who has access to the tenant, and their groups; by id.
+    pub fn members(&self) -> impl Iterator<Item = (Id, &[(Id, Membership)])> {
+        self.members.iter().map(|(id, groups)| (*id, groups.as_ref()))
+    }
+
     fn bound(&self, subject: Id) -> impl Iterator<Item = &Bound> {
         let from = self.bindings.partition_point(|bound| bound.subject < subject);
         self.bindings[from..].iter().take_while(move |bound| bound.subject == subject)
