@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use super::State;
 use super::body::Body;
 use super::caller::Caller;
-use super::etag::{ETag, IfMatch};
+use super::etag::{ETag, IfMatch, Precondition};
 use super::listing::{Listing, ListingQuery, Results};
 use super::memberform::{Form, Shown, Summary};
 use super::pick::{Autocomplete, joined, parsed};
@@ -110,7 +110,7 @@ pub(super) async fn admit(
 /// stays: users and service accounts are deleted elsewhere.
 #[utoipa::path(
     delete, path = "/api/v1/{tenant}/tenant-access/{userId}", tag = "tenant-access",
-    params(OnePerson, ("If-Match" = Option<String>, Header, description = "Only at one of these versions.")),
+    params(OnePerson, Precondition),
     responses((status = 204, description = "They have no access."))
 )]
 pub(super) async fn expel(

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::body::Rest;
 use super::memberform::AccountType;
 use super::problem::Refusal;
-use super::roles;
+use super::{roles, words};
 use crate::control::{BindingEntry, Flaws, HolderEntry, NewBinding, Target};
 use crate::model::{Id, TenantId};
 
@@ -99,18 +99,18 @@ pub(super) struct Form {
     /// USER means a user or a service account.
     r#type: Kind,
     /// The id of the user, service account or group.
-    #[schema(example = "2XDKrmqyHDkoGnU11wlj87")]
+    #[schema(value_type = words::Id)]
     external_id: String,
     /// The id of the role.
-    #[schema(example = "viewer_acme")]
+    #[schema(value_type = words::RoleId)]
     role_id: String,
     /// The names of the only services at which the role shall hold: 1 to 64. It then gives its
     /// permissions on data there, and none on records. A name that the configuration does not have
     /// gives nothing. Everywhere when left out.
-    #[schema(min_items = 1, max_items = 64)]
+    #[schema(value_type = Option<Vec<words::ServiceName>>, min_items = 1, max_items = 64)]
     services: Option<BTreeSet<String>>,
     /// Nothing, or empty: there are no namespaces here.
-    #[schema(max_length = 0)]
+    #[schema(value_type = Option<words::Nothing>)]
     namespace_id: Option<String>,
     #[serde(flatten)]
     #[schema(ignore)]

@@ -12,11 +12,11 @@ use super::State;
 use super::bindingform::{Form, Kind, Shown};
 use super::body::Body;
 use super::caller::Caller;
-use super::etag::{ETag, IfMatch};
+use super::etag::{ETag, IfMatch, Precondition};
 use super::listing::{ListingQuery, Results, with_own};
 use super::place::{InTenant, OneOf, Place};
 use super::problem::Refusal;
-use super::roles;
+use super::{roles, words};
 use crate::control::{Bindings, Fault, NewBinding, Search};
 use crate::model::Timestamp;
 
@@ -32,13 +32,13 @@ struct BindingsQuery {
     #[param(inline)]
     r#type: Option<Kind>,
     /// Only those of the user, service account or group of this id.
-    #[param(pattern = "^[0-9A-Za-z]{22}$")]
+    #[param(value_type = Option<words::Id>, inline)]
     id: Option<String>,
     /// Only those of the role of this id.
-    #[param(rename = "roleId")]
+    #[param(rename = "roleId", value_type = Option<words::RoleId>, inline)]
     role_id: Option<String>,
     /// Nothing, or empty: there are no namespaces here.
-    #[param(max_length = 0)]
+    #[param(value_type = Option<words::Nothing>, inline)]
     namespace: Option<String>,
 }
 
@@ -160,7 +160,7 @@ pub(super) async fn read(
 /// Takes a role away again: what it gave is refused when this is answered. Access to the tenant stays.
 #[utoipa::path(
     delete, path = "/api/v1/{tenant}/bindings/{id}", tag = "bindings",
-    params(OneOf, ("If-Match" = Option<String>, Header, description = "Only at one of these versions.")),
+    params(OneOf, Precondition),
     responses((status = 204, description = "It is gone."))
 )]
 pub(super) async fn delete(

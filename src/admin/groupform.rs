@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::bindingform::holder;
 use super::body::Rest;
 use super::problem::Refusal;
+use super::words;
 use crate::control::{Flaws, GroupForm, Name, Prose};
 use crate::model::{Group, Id};
 
@@ -52,15 +53,16 @@ impl From<Group> for Shown {
 #[schema(as = GroupForm)]
 pub(super) struct Form {
     /// Nothing but the group's own id.
+    #[schema(value_type = Option<words::Id>)]
     id: Option<String>,
     /// Unique in the tenant, whatever the case.
-    #[schema(value_type = String, required = true, min_length = 1, max_length = 255, example = "on-call")]
+    #[schema(value_type = words::Name, required = true)]
     name: Option<String>,
     /// Empty when left out.
-    #[schema(max_length = 4096)]
+    #[schema(value_type = Option<words::Prose>)]
     description: Option<String>,
     /// Only of a group that is made: the ids of the users and service accounts that shall be in it.
-    #[schema(max_items = 1000)]
+    #[schema(value_type = Option<Vec<words::Id>>, max_items = 1000)]
     members_id: Option<Vec<String>>,
     #[serde(flatten)]
     #[schema(ignore)]
@@ -108,7 +110,8 @@ impl Form {
 #[serde(rename_all = "camelCase", expecting = "a JSON object")]
 #[schema(as = UserGroupsForm)]
 pub(super) struct UserGroups {
-    #[schema(max_items = 1000)]
+    /// Their ids.
+    #[schema(value_type = Vec<words::Id>, max_items = 1000)]
     group_ids: Vec<String>,
     #[serde(flatten)]
     #[schema(ignore)]

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use super::State;
 use super::body::Body;
 use super::caller::Caller;
-use super::etag::{ETag, IfMatch};
+use super::etag::{ETag, IfMatch, Precondition};
 use super::groupform::{Form, Shown};
 use super::listing::{Listing, ListingQuery, Results};
 use super::pick::{Autocomplete, Ids, joined, parsed};
@@ -124,7 +124,7 @@ pub(super) async fn read(
 /// Gives a group another name and description.
 #[utoipa::path(
     put, path = "/api/v1/{tenant}/groups/{id}", tag = "groups", request_body = Form,
-    params(OneOf, ("If-Match" = Option<String>, Header, description = "Only at one of these versions.")),
+    params(OneOf, Precondition),
     responses(
         (status = 200, description = "The group.", body = Shown,
             headers(("ETag" = String, description = "Its new version."))),
@@ -147,7 +147,7 @@ pub(super) async fn replace(
 /// the tenant.
 #[utoipa::path(
     delete, path = "/api/v1/{tenant}/groups/{id}", tag = "groups",
-    params(OneOf, ("If-Match" = Option<String>, Header, description = "Only at one of these versions.")),
+    params(OneOf, Precondition),
     responses((status = 200, description = "It is gone."))
 )]
 pub(super) async fn delete(

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::body::Rest;
 use super::problem::Refusal;
+use super::words;
 use crate::control::{Assigned, Flaws, InGroup, MemberEntry, Newcomer};
 use crate::model::{self, Principal, TenantId, UserName};
 
@@ -190,7 +191,7 @@ impl Shown {
 #[schema(as = TenantAccessForm)]
 pub(super) struct Form {
     /// The user's name, in any case.
-    #[schema(min_length = 1, max_length = 254, example = "ann@example.com")]
+    #[schema(value_type = words::UserName)]
     email: String,
     #[serde(flatten)]
     #[schema(ignore)]

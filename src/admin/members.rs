@@ -52,7 +52,7 @@ impl From<OneSeat> for Seat {
 /// Lists who is in a group; `q` searches ids and user names. The group's owners may, besides those
 /// with GROUP_MEMBERSHIP:READ.
 #[utoipa::path(
-    get, path = "/api/v1/{tenant}/groups/{id}/members", tag = "groups", params(OneOf, ListingQuery),
+    get, path = "/api/v1/{tenant}/groups/{id}/members", tag = "group-members", params(OneOf, ListingQuery),
     responses((status = 200, description = "A page of people and machines.", body = Results<Summary>))
 )]
 pub(super) async fn list(
@@ -70,7 +70,7 @@ pub(super) async fn list(
 /// needs no permission, whatever the group gives, and chooses among those who have access to the
 /// tenant.
 #[utoipa::path(
-    put, path = "/api/v1/{tenant}/groups/{id}/members/{userId}", tag = "groups", params(OneSeat),
+    put, path = "/api/v1/{tenant}/groups/{id}/members/{userId}", tag = "group-members", params(OneSeat),
     responses(
         (status = 200, description = "Who is in the group now.", body = Summary),
         (status = 409, description = "They are in it already."),
@@ -88,7 +88,7 @@ pub(super) async fn join(
 /// Takes somebody out of a group: its owners may, and who has GROUP_MEMBERSHIP:DELETE. Access to the
 /// tenant stays.
 #[utoipa::path(
-    delete, path = "/api/v1/{tenant}/groups/{id}/members/{userId}", tag = "groups", params(OneSeat),
+    delete, path = "/api/v1/{tenant}/groups/{id}/members/{userId}", tag = "group-members", params(OneSeat),
     responses(
         (status = 200, description = "Who is no longer in the group.", body = Summary),
         (status = 409, description = "They are not in the group."),
@@ -106,7 +106,7 @@ pub(super) async fn leave(
 /// Makes somebody of a group its owner, or an owner a mere member: its owners may, and who has
 /// GROUP_MEMBERSHIP:UPDATE and all rights that the group gives.
 #[utoipa::path(
-    put, path = "/api/v1/{tenant}/groups/{id}/members/membership/{userId}", tag = "groups",
+    put, path = "/api/v1/{tenant}/groups/{id}/members/membership/{userId}", tag = "group-members",
     params(OneSeat, As),
     responses(
         (status = 200, description = "Who it is.", body = Summary),
@@ -129,7 +129,7 @@ pub(super) async fn set_membership(
 /// the groups that are added must give no rights which the caller lacks, unless the caller owns
 /// them. Who has no access to the tenant gets it.
 #[utoipa::path(
-    put, path = "/api/v1/{tenant}/users/{id}/groups", tag = "groups", params(OneOf), request_body = UserGroups,
+    put, path = "/api/v1/{tenant}/users/{id}/groups", tag = "group-members", params(OneOf), request_body = UserGroups,
     responses((status = 204, description = "They are in these groups."))
 )]
 pub(super) async fn set_groups(

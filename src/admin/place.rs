@@ -1,15 +1,17 @@
 //! Paths within a tenant: `/api/v1/{tenant}/…`. What is no id names nothing.
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
+use super::path::Path;
 use super::problem::Refusal;
+use super::words;
 use crate::model::{Id, TenantId};
 
-/// The parameters of a path, read.
+/// The parameters of a path, read: the names in it are of their own kinds.
 pub(super) struct Place<T>(pub T);
 
 /// What is in a tenant.
@@ -17,7 +19,7 @@ pub(super) struct Place<T>(pub T);
 #[into_params(parameter_in = Path)]
 pub(super) struct InTenant {
     /// The tenant's id.
-    #[param(value_type = String, max_length = 63, pattern = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+    #[param(value_type = words::TenantId, inline)]
     pub(super) tenant: TenantId,
 }
 
@@ -26,10 +28,10 @@ pub(super) struct InTenant {
 #[into_params(parameter_in = Path)]
 pub(super) struct OneOf {
     /// The tenant's id.
-    #[param(value_type = String, max_length = 63, pattern = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+    #[param(value_type = words::TenantId, inline)]
     pub(super) tenant: TenantId,
     /// The record's id.
-    #[param(value_type = String, pattern = "^[0-9A-Za-z]{22}$")]
+    #[param(value_type = words::Id, inline)]
     pub(super) id: Id,
 }
 
@@ -39,10 +41,10 @@ pub(super) struct OneOf {
 #[serde(rename_all = "camelCase")]
 pub(super) struct OnePerson {
     /// The tenant's id.
-    #[param(value_type = String, max_length = 63, pattern = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+    #[param(value_type = words::TenantId, inline)]
     pub(super) tenant: TenantId,
     /// The id of a user or a service account.
-    #[param(value_type = String, pattern = "^[0-9A-Za-z]{22}$")]
+    #[param(value_type = words::Id, inline)]
     pub(super) user_id: Id,
 }
 
@@ -52,13 +54,13 @@ pub(super) struct OnePerson {
 #[serde(rename_all = "camelCase")]
 pub(super) struct OneSeat {
     /// The tenant's id.
-    #[param(value_type = String, max_length = 63, pattern = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+    #[param(value_type = words::TenantId, inline)]
     pub(super) tenant: TenantId,
     /// The group's id.
-    #[param(value_type = String, pattern = "^[0-9A-Za-z]{22}$")]
+    #[param(value_type = words::Id, inline)]
     pub(super) id: Id,
     /// The id of a user or a service account.
-    #[param(value_type = String, pattern = "^[0-9A-Za-z]{22}$")]
+    #[param(value_type = words::Id, inline)]
     pub(super) user_id: Id,
 }
 

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::body::Rest;
 use super::problem::Refusal;
+use super::words;
 use crate::control::{Flaws, Name, Prose, RoleEntry, RoleForm};
 use crate::model::{Rights, RoleId};
 
@@ -92,12 +93,13 @@ impl From<RoleEntry> for Summary {
 #[schema(as = RoleForm)]
 pub(super) struct Form {
     /// Nothing but the role's own id.
+    #[schema(value_type = Option<words::RoleId>)]
     id: Option<String>,
     /// Unique in the tenant, whatever the case.
-    #[schema(value_type = String, required = true, min_length = 1, max_length = 255, example = "dashboards")]
+    #[schema(value_type = words::Name, required = true)]
     name: Option<String>,
     /// Empty when left out.
-    #[schema(max_length = 4096)]
+    #[schema(value_type = Option<words::Prose>)]
     description: Option<String>,
     /// Actions by resource, at least one; see `/acls/permissions`. Resources and actions are taken in
     /// any case, and VIEW and LIST as READ.

@@ -7,12 +7,13 @@ use axum::response::IntoResponse;
 use super::State;
 use super::body::Body;
 use super::caller::Caller;
-use super::etag::{ETag, IfMatch};
+use super::etag::{ETag, IfMatch, Precondition};
 use super::listing::{Listing, ListingQuery, Results};
 use super::pick::{Autocomplete, Ids, joined};
 use super::place::{InTenant, Place};
 use super::problem::Refusal;
 use super::roleform::{Form, Shown, Summary};
+use super::words;
 use crate::control::RoleEntry;
 use crate::model::{RoleId, TenantId, Timestamp};
 use crate::store::Stored;
@@ -22,10 +23,10 @@ use crate::store::Stored;
 #[into_params(parameter_in = Path)]
 pub(super) struct OneRole {
     /// The tenant's id.
-    #[param(value_type = String, max_length = 63, pattern = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+    #[param(value_type = words::TenantId, inline)]
     tenant: TenantId,
     /// The role's id.
-    #[param(max_length = 96, pattern = "^[0-9A-Za-z_-]+$")]
+    #[param(value_type = words::RoleId, inline)]
     id: String,
 }
 
@@ -147,7 +148,7 @@ pub(super) async fn read(
 /// not have themselves, or makes a role the default that has such.
 #[utoipa::path(
     put, path = "/api/v1/{tenant}/roles/{id}", tag = "roles", request_body = Form,
-    params(OneRole, ("If-Match" = Option<String>, Header, description = "Only at one of these versions.")),
+    params(OneRole, Precondition),
     responses(
         (status = 200, description = "The role.", body = Shown,
             headers(("ETag" = String, description = "Its new version."))),
@@ -169,7 +170,7 @@ pub(super) async fn replace(
 /// Deletes a role that no binding gives. When it was the default, the tenant has none then.
 #[utoipa::path(
     delete, path = "/api/v1/{tenant}/roles/{id}", tag = "roles",
-    params(OneRole, ("If-Match" = Option<String>, Header, description = "Only at one of these versions.")),
+    params(OneRole, Precondition),
     responses(
         (status = 204, description = "It is gone."),
         (status = 409, description = "It is a managed role, or bindings give it."),
