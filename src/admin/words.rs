@@ -21,11 +21,11 @@ pub(super) struct TenantId(String);
 #[schema(example = "2XDKrmqyHDkoGnU11wlj87", pattern = "^[0-9A-Za-z]{22}$")]
 pub(super) struct Id(String);
 
-/// What names a role: an id, or `admin_acme` and the like for the managed roles of a tenant.
+/// What names a role: an id, or `admin_acme` or `admin` and the like for the managed roles.
 #[derive(ToSchema)]
 #[schema(
     example = "viewer_acme",
-    pattern = "^([0-9A-Za-z]{22}|(admin|editor|viewer|writer)_[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?)$"
+    pattern = "^([0-9A-Za-z]{22}|(admin|editor|viewer|writer)(_[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?)?)$"
 )]
 pub(super) struct RoleId(String);
 

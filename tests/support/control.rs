@@ -218,9 +218,18 @@ impl Port {
     /// The statuses that the document has for an operation; none when it has no such operation.
     fn documented(&self, method: &Method, path: &str) -> Option<Vec<String>> {
         let paths = self.document["paths"].as_object().expect("paths");
-        let exact = paths.get(path);
-        let template = path.rsplit_once('/').map(|(parent, _)| format!("{parent}/{{id}}"));
-        let item = exact.or_else(|| paths.get(&template?))?;
+        let fits = |template: &str| {
+            let parts = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
+            let (template, path) = (parts(template), parts(path));
+            let mut pairs = template.iter().zip(&path);
+            template.len() == path.len() && pairs.all(|(part, own)| part.starts_with('{') || part == own)
+        };
+        let templates = || paths.iter().filter(|(template, _)| fits(template));
+        // As the router does: words before parameters, from the left.
+        let item = templates().min_by_key(|(template, _)| {
+            template.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>()
+        });
+        let (_, item) = item?;
         let operation = item.get(method.as_str().to_lowercase())?;
         Some(operation["responses"].as_object().expect("responses").keys().cloned().collect())
     }
