@@ -1,5 +1,7 @@
 //! Records picked out by their ids or by what somebody has begun to type.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -71,7 +73,7 @@ fn bounded(ids: &[String], flaws: &mut Flaws) {
 }
 
 /// The ids among texts.
-pub(super) fn parsed(texts: &[String]) -> Vec<Id> {
+pub(super) fn parsed(texts: &[String]) -> BTreeSet<Id> {
     texts.iter().filter_map(|text| text.parse().ok()).collect()
 }
 

@@ -100,7 +100,7 @@ impl Control {
         &self,
         authority: &Authority,
         tenant: TenantId,
-        ids: Vec<Id>,
+        ids: BTreeSet<Id>,
     ) -> Result<Vec<Group>, Fault> {
         authority.require(&self.snapshot(), &tenant, power(Act::Read))?;
         self.read(move |store| {

@@ -15,21 +15,19 @@ pub(super) fn take<T>(
     plan: &mut Plan<T>,
 ) -> Result<(), Fault> {
     let record = RecordId::Name(name.clone());
-    match store.find::<TakenName>(&record)? {
-        Some(taken) if taken.value.id == id => return Ok(()),
-        Some(taken) => {
-            return Err(Fault::Conflict(format!(
-                "{whose} has that name already: its id is {}",
-                taken.value.id
-            )));
-        }
-        None => {
-            plan.expect.push((record, Expect::Absent));
-            plan.changes.push(Change::Put(TakenName { name, id }.into()));
-        }
+    if let Some(taken) = store.find::<TakenName>(&record)? {
+        return match taken.value.id == id {
+            true => Ok(()),
+            false => {
+                let owner = taken.value.id;
+                Err(Fault::Conflict(format!("{whose} has that name already: its id is {owner}")))
+            }
+        };
     }
     if let Some(before) = before {
         plan.changes.push(Change::Delete(RecordId::Name(before)));
     }
+    plan.expect.push((record, Expect::Absent));
+    plan.changes.push(Change::Put(TakenName { name, id }.into()));
     Ok(())
 }

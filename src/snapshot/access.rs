@@ -298,8 +298,8 @@ mod tests {
         let member =
             all().find_map(|record| Member::of_record(record).filter(|one| one.principal == asked))?;
         let means = |subject: Subject| match (subject, asked) {
-            (Subject::User(id), Principal::User(own)) => id == own,
-            (Subject::ServiceAccount(id), Principal::ServiceAccount(own)) => id == own,
+            (Subject::User(id), Principal::User(own))
+            | (Subject::ServiceAccount(id), Principal::ServiceAccount(own)) => id == own,
             (Subject::Group(group), _) => member.groups.contains_key(&group),
             (Subject::User(_) | Subject::ServiceAccount(_), _) => false,
         };

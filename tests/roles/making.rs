@@ -42,9 +42,11 @@ async fn a_role_lives() {
     assert_eq!(put.json()["permissions"], json!({"logs": ["read"]}));
     assert_eq!(stage.boss(Method::GET, &path, None).await.json(), put.json());
 
+    let other = json!({"id": "viewer_acme", "name": "x", "permissions": {"logs": ["read"]}});
+    stage.boss(Method::PUT, &path, Some(&other)).await.flaws(&["id"]);
+
     stage.boss(Method::DELETE, &path, None).await.done(204);
     stage.boss(Method::GET, &path, None).await.refused(404);
-    stage.boss(Method::PUT, &path, Some(&body)).await.refused(422);
     let body = json!({"name": "dashboards", "permissions": {"logs": ["read"]}});
     stage.boss(Method::PUT, &path, Some(&body)).await.refused(404);
     stage.boss(Method::DELETE, &path, None).await.refused(404);

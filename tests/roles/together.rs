@@ -39,7 +39,9 @@ async fn fifty_groups_of_one_user() {
     }
     let paths: Vec<_> = groups.iter().map(|id| acme(&format!("groups/{id}/members/{}", ann.id))).collect();
     let joining = paths.iter().map(|path| (Method::PUT, path.clone(), None));
-    at_once(&stage, joining).await.iter().for_each(|answer| drop(answer.done(200)));
+    for answer in at_once(&stage, joining).await.iter() {
+        answer.done(200);
+    }
     let path = acme(&format!("tenant-access/{}", ann.id));
     assert_eq!(ids(&stage.get(&path).await["groups"]), groups);
 
@@ -49,7 +51,9 @@ async fn fifty_groups_of_one_user() {
         .iter()
         .zip(stay)
         .flat_map(|(go, stay)| [(Method::DELETE, go.clone(), None), (Method::PUT, raised(stay), None)]);
-    at_once(&stage, calls).await.iter().for_each(|answer| drop(answer.done(200)));
+    for answer in at_once(&stage, calls).await.iter() {
+        answer.done(200);
+    }
     let shown = stage.get(&path).await["groups"].clone();
     assert_eq!(ids(&shown), groups.iter().skip(25).cloned().collect());
     assert!(shown.as_array().expect("groups").iter().all(|group| group["membership"] == "OWNER"));
@@ -65,7 +69,9 @@ async fn fifty_people_of_one_group() {
     }
     let members = acme(&format!("groups/{group}/members"));
     let joining = people.iter().map(|id| (Method::PUT, format!("{members}/{id}"), None));
-    at_once(&stage, joining).await.iter().for_each(|answer| drop(answer.done(200)));
+    for answer in at_once(&stage, joining).await.iter() {
+        answer.done(200);
+    }
     assert_eq!(ids(&stage.get(&format!("{members}?size=200")).await["results"]), people);
 }
 
@@ -95,7 +101,9 @@ async fn access_and_its_end_leave_nothing_half() {
         [(Method::POST, bindings.clone(), Some(body.clone())), (Method::DELETE, access.clone(), None)]
     });
     let answers = at_once(&stage, calls).await;
-    answers.iter().step_by(2).for_each(|answer| drop(answer.done(200)));
+    for answer in answers.iter().step_by(2) {
+        answer.done(200);
+    }
     match stage.rights(&ann.id) {
         Some(rights) => assert_eq!(rights, ["logs:read"]),
         None => assert_eq!(stage.get(&bindings).await["total"], 0, "no binding outlives the access"),
