@@ -1,5 +1,7 @@
 //! Lists: how they are asked for and how they are answered.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use serde::Serialize;
@@ -46,10 +48,29 @@ impl<S: Sync> FromRequestParts<S> for Listing {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
-        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|_| Refusal::Malformed("the query is not form-encoded".to_owned()))?;
-        read(query.0).map(Listing)
+        read(query(parts)?).map(Listing)
     }
+}
+
+/// The query of a list that has parameters of its own, and those that are given of them.
+pub(super) fn with_own(parts: &Parts, own: &[&str]) -> Result<(Search, BTreeMap<String, String>), Refusal> {
+    let (theirs, common): (Vec<_>, Vec<_>) =
+        query(parts)?.into_iter().partition(|(name, _)| own.contains(&name.as_str()));
+    let mut flaws = Flaws::default();
+    let mut given = BTreeMap::new();
+    for (name, value) in theirs {
+        if given.insert(name.clone(), value).is_some() {
+            flaws.add(&name, "is given twice");
+        }
+    }
+    flaws.settle()?;
+    Ok((read(common)?, given))
+}
+
+/// The query of a request: names and values, in their order.
+pub(super) fn query(parts: &Parts) -> Result<Vec<(String, String)>, Refusal> {
+    let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+    query.map(|query| query.0).map_err(|_| Refusal::Malformed("the query is not form-encoded".to_owned()))
 }
 
 fn read(query: Vec<(String, String)>) -> Result<Search, Refusal> {

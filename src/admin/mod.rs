@@ -2,11 +2,17 @@
 //! document. Turns wire forms into use cases of `control` and what comes of them into answers;
 //! decides nothing itself.
 
+mod access;
+mod acls;
+mod bindingform;
+mod bindings;
 mod body;
 mod caller;
 mod etag;
 mod explain;
 mod frame;
+mod groupform;
+mod groups;
 mod health;
 mod issuerform;
 mod issuers;
@@ -14,9 +20,15 @@ mod keyform;
 mod keys;
 mod listing;
 mod me;
+mod memberform;
+mod members;
 mod openapi;
 mod path;
+mod pick;
+mod place;
 mod problem;
+mod roleform;
+mod roles;
 mod serve;
 mod tenantform;
 mod tenantparts;
@@ -92,8 +104,38 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(issuers::tenant_list, issuers::tenant_add))
         .routes(routes!(issuers::tenant_read, issuers::tenant_replace, issuers::tenant_remove))
         .routes(routes!(me::read))
+        .merge(of_tenants())
         .routes(routes!(openapi::read))
         .routes(routes!(health::healthy))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+}
+
+/// What stands below `/api/v1/{tenant}`: who may what in a tenant.
+fn of_tenants() -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::new()
+        .routes(routes!(access::list, access::invite))
+        .routes(routes!(access::autocomplete))
+        .routes(routes!(access::read, access::admit, access::expel))
+        .routes(routes!(acls::permissions))
+        .routes(routes!(acls::actions))
+        .routes(routes!(acls::templates))
+        .routes(routes!(bindings::list, bindings::create))
+        .routes(routes!(bindings::create_all))
+        .routes(routes!(bindings::search))
+        .routes(routes!(bindings::read, bindings::delete))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::search))
+        .routes(routes!(groups::autocomplete))
+        .routes(routes!(groups::ids))
+        .routes(routes!(groups::read, groups::replace, groups::delete))
+        .routes(routes!(members::list))
+        .routes(routes!(members::join, members::leave))
+        .routes(routes!(members::set_membership))
+        .routes(routes!(members::set_groups))
+        .routes(routes!(roles::list, roles::create))
+        .routes(routes!(roles::search))
+        .routes(routes!(roles::autocomplete))
+        .routes(routes!(roles::ids))
+        .routes(routes!(roles::read, roles::replace, roles::delete))
 }

@@ -17,6 +17,31 @@ use utoipa::{PartialSchema, ToSchema};
 )]
 pub(super) struct TenantId(String);
 
+/// What the gateway names its records by.
+#[derive(ToSchema)]
+#[schema(example = "2XDKrmqyHDkoGnU11wlj87", pattern = "^[0-9A-Za-z]{22}$")]
+pub(super) struct Id(String);
+
+/// By what somebody signs in; taken in any case.
+#[derive(ToSchema)]
+#[schema(
+    example = "ann@example.com",
+    min_length = 1,
+    max_length = 254,
+    pattern = r"^[^:\s\x00-\x1F\x7F-\x9F]{1,254}$"
+)]
+pub(super) struct UserName(String);
+
+/// The name of a service in the configuration.
+#[derive(ToSchema)]
+#[schema(example = "cortex", min_length = 1, max_length = 63, pattern = "^[a-z][a-z0-9_-]{0,62}$")]
+pub(super) struct ServiceName(String);
+
+/// Nothing but an empty text.
+#[derive(ToSchema)]
+#[schema(max_length = 0)]
+pub(super) struct Nothing(String);
+
 /// The `kid` of a key: printable ASCII without space.
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]{1,256}$")]

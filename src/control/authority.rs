@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Fault, Lack};
 use crate::auth::{Bearer, Identity};
-use crate::model::{Actor, Power, Powers, Principal, Rights, TenantId, Timestamp};
+use crate::model::{Actor, Id, Membership, Power, Powers, Principal, Rights, TenantId, Timestamp};
 use crate::snapshot::{Account, Effective, Snapshot};
 
 /// A caller of the use cases. Only authentication makes one, and the program itself.
@@ -217,6 +217,26 @@ impl Authority {
             true => Ok(()),
             false => Err(Fault::Forbidden(Lack::Grant)),
         }
+    }
+
+    /// As [`Authority::require_cover`], for all that somebody else has.
+    pub fn require_cover_all(&self, held: &Effective, given: &Effective) -> Result<(), Fault> {
+        self.require_cover(held, given.everywhere, None::<[&str; 0]>)?;
+        let mut at = given.at.iter();
+        at.try_for_each(|(service, data)| {
+            self.require_cover(held, Rights::on_data(*data), Some([service.as_ref()]))
+        })
+    }
+
+    /// Whether the caller owns a group, and the credential is not kept from using `power`, which an
+    /// owner has over the own group.
+    pub fn owns(&self, snapshot: &Snapshot, tenant: &TenantId, group: Id, power: Power) -> bool {
+        let Speaker::Account { account, scopes, only } = &self.speaker else { return false };
+        let admitted = only.as_ref().is_none_or(|only| only == tenant)
+            && scopes.is_none_or(|scopes| scopes.powers.allows(power));
+        let found = snapshot.tenants.get(tenant.as_str());
+        let groups = found.and_then(|tenant| tenant.access.groups(account.principal.id()));
+        admitted && groups.into_iter().flatten().any(|(id, is)| *id == group && *is == Membership::Owner)
     }
 }
 

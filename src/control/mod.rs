@@ -3,16 +3,23 @@
 //! this node has it. Knows no HTTP and no wire form.
 
 mod authority;
+mod bindings;
 mod chain;
 mod draw;
 mod estate;
 mod fault;
 mod first;
 mod giver;
+mod groups;
 pub mod issuers;
 mod keys;
 mod login;
+mod members;
+mod membership;
+mod names;
 mod options;
+mod profile;
+mod roles;
 mod search;
 mod tenants;
 mod text;
@@ -28,9 +35,15 @@ use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
 pub use authority::{Authority, Via, Vouched};
+pub use bindings::{BindingEntry, Bindings, HolderEntry, NewBinding, Target};
 pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
+pub use groups::GroupForm;
 pub use keys::{Conditions, Gives, KeyChange, NewKey};
+pub use members::{Assigned, InGroup, MemberEntry, Newcomer};
+pub use membership::Seat;
 pub use options::{Edit, MethodNames, OptionsChange, OptionsError, OwnUpstreams};
+pub use profile::Profile;
+pub use roles::{RoleEntry, RoleForm};
 pub use search::{Filter, Listed, Search, Sort, Test};
 pub use tenants::{NewTenant, TenantChange};
 pub use text::{Claim, LabelName, LabelValue, Leeway, LeewayError, Line, Name, Prose, TextError};

@@ -46,8 +46,8 @@ pub enum Test {
     Contains,
 }
 
-/// A record of which there are lists.
-pub trait Listed: Recorded {
+/// Something of which there are lists.
+pub trait Listed {
     /// The fields by which a list can be sorted and filtered. Free text is looked for in them all.
     const FIELDS: &'static [&'static str];
 
@@ -64,6 +64,22 @@ impl Search {
 
     fn is_plain(&self) -> bool {
         self.text.is_none() && self.filters.is_empty()
+    }
+
+    /// One page of what is not kept as it is listed, and how much there is on all pages. `all` runs by
+    /// its ids. Fields that the type does not have are refused.
+    pub(super) fn page<T: Listed>(&self, mut all: Vec<T>) -> Result<(Vec<T>, usize), Fault> {
+        self.check::<T>()?;
+        all.retain(|one| self.wants(one));
+        let key = |one: &T, field: &str| one.field(field).to_lowercase();
+        match (&self.sort.field, self.sort.order) {
+            (None, Order::Ascending) => {}
+            (None, Order::Descending) => all.reverse(),
+            (Some(field), Order::Ascending) => all.sort_by_cached_key(|one| key(one, field)),
+            (Some(field), Order::Descending) => all.sort_by_cached_key(|one| Reverse(key(one, field))),
+        }
+        let total = all.len();
+        Ok((all.into_iter().skip(self.skip).take(self.take).collect(), total))
     }
 
     /// Refuses fields that the type does not have.
@@ -107,7 +123,7 @@ impl Filter {
 impl Control {
     /// One page of the records of a type: of all, or of those whose keys begin with `within`. Fields
     /// that the type does not have are refused.
-    pub(super) async fn list<T: Listed + Send + Sync + 'static>(
+    pub(super) async fn list<T: Listed + Recorded + Send + Sync + 'static>(
         &self,
         within: Option<String>,
         search: Search,
@@ -120,7 +136,7 @@ impl Control {
     }
 
     /// As [`Control::list`], of those records for which `besides` says so.
-    pub(super) async fn search<T: Listed + Send + Sync + 'static>(
+    pub(super) async fn search<T: Listed + Recorded + Send + Sync + 'static>(
         &self,
         within: Option<String>,
         search: Search,
@@ -145,7 +161,10 @@ impl Control {
 }
 
 /// A page of records that were found otherwise, in the order of their ids.
-pub(super) fn among<T: Listed>(mut found: Vec<Stored<T>>, search: &Search) -> Result<Page<T>, Fault> {
+pub(super) fn among<T: Listed + Recorded>(
+    mut found: Vec<Stored<T>>,
+    search: &Search,
+) -> Result<Page<T>, Fault> {
     search.check::<T>()?;
     found.retain(|stored| search.wants(&stored.value));
     let page = Page { total: found.len(), items: found };
@@ -153,7 +172,7 @@ pub(super) fn among<T: Listed>(mut found: Vec<Stored<T>>, search: &Search) -> Re
 }
 
 /// A page in the order of ids.
-fn cut<T: Listed>(
+fn cut<T: Listed + Recorded>(
     store: &Store,
     within: Option<&str>,
     search: &Search,

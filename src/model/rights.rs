@@ -179,9 +179,9 @@ impl Rights {
 
     /// The rights that one resource and one action name, each in any case or `*`.
     fn named(resource: &str, action: &str) -> Option<Rights> {
-        let data = format!("{}:{}", resource.to_ascii_lowercase(), action.to_ascii_lowercase());
-        let data = data.parse().unwrap_or(Grants::NONE);
         let (area, act) = (word(resource, &AREA_WORDS), word(action, &ACT_WORDS));
+        let data = format!("{}:{}", resource.to_ascii_lowercase(), act.to_ascii_lowercase());
+        let data = data.parse().unwrap_or(Grants::NONE);
         let mut powers = Powers::NONE;
         for (a, area_name) in AREAS {
             for (b, act_name) in ACTS {
@@ -263,6 +263,7 @@ mod tests {
         assert_eq!(read(&["*"]), Ok(Rights::ALL));
         assert_eq!(read(&["METRICS:READ"]), read(&["metrics:read"]));
         assert_eq!(read(&["auditlog:view"]), read(&["AUDIT:READ"]));
+        assert_eq!(read(&["logs:VIEW", "logs:list"]), read(&["logs:read"]));
         assert_eq!(read(&["*:read"]).map(|rights| rights.texts().count()), Ok(7 + 12));
         for bad in ["", "FLOW:READ", "metrics", "metrics:create", "BINDING:WRITE", "a:b:c"] {
             assert!(read(&[bad]).is_err(), "{bad:?}");

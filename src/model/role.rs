@@ -50,6 +50,16 @@ impl ManagedRole {
         }
     }
 
+    /// What it is for, in a sentence.
+    pub const fn description(self) -> &'static str {
+        match self {
+            ManagedRole::Admin => "Everything of the tenant: its data and its administration.",
+            ManagedRole::Editor => "All of the tenant's data: reads, writes and deletes it.",
+            ManagedRole::Viewer => "Reads the tenant's data.",
+            ManagedRole::Writer => "Writes the tenant's data and reads nothing: for agents.",
+        }
+    }
+
     pub const fn rights(self) -> Rights {
         match self {
             ManagedRole::Admin => Rights::ALL,

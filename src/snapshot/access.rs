@@ -94,6 +94,11 @@ impl Access {
         self.groups(principal).is_some()
     }
 
+    /// Who has access to the tenant, and their groups; by id.
+    pub fn members(&self) -> impl Iterator<Item = (Id, &[(Id, Membership)])> {
+        self.members.iter().map(|(id, groups)| (*id, groups.as_ref()))
+    }
+
     fn bound(&self, subject: Id) -> impl Iterator<Item = &Bound> {
         let from = self.bindings.partition_point(|bound| bound.subject < subject);
         self.bindings[from..].iter().take_while(move |bound| bound.subject == subject)
@@ -193,5 +198,175 @@ fn put<T>(list: &mut Vec<(Id, T)>, id: Id, value: T) {
     match list.binary_search_by_key(&id, |(id, _)| *id) {
         Ok(at) => list[at].1 = value,
         Err(at) => list.insert(at, (id, value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::super::{Routes, Snapshot};
+    use super::*;
+    use crate::model::{ManagedRole, OrgId, Principal, Subject, Tenant, TenantId, Timestamp};
+    use crate::store::{Change, Record, RecordId, Recorded};
+
+    const SERVICES: [&str; 3] = ["loki", "mimir", "tempo"];
+    const EACH: u8 = 3;
+
+    fn acme() -> TenantId {
+        TenantId::parse("acme").expect("an id")
+    }
+
+    /// Users are 1 and on, service accounts 11, groups 21, roles 31, bindings 41.
+    fn id(first: u8) -> impl Strategy<Value = Id> {
+        (first..first + EACH).prop_map(|nth| Id::from_random([nth; 16]))
+    }
+
+    fn rights() -> impl Strategy<Value = Rights> {
+        let texts: Vec<String> = Rights::ALL.texts().collect();
+        prop::collection::vec(prop::sample::select(texts), 0..6)
+            .prop_map(|texts| Rights::parse(texts.iter().map(String::as_str)).expect("its own texts"))
+    }
+
+    fn principal() -> impl Strategy<Value = Principal> {
+        prop_oneof![id(1).prop_map(Principal::User), id(11).prop_map(Principal::ServiceAccount)]
+    }
+
+    fn subject() -> impl Strategy<Value = Subject> {
+        prop_oneof![
+            1 => id(1).prop_map(Subject::User),
+            1 => id(11).prop_map(Subject::ServiceAccount),
+            2 => id(21).prop_map(Subject::Group),
+        ]
+    }
+
+    fn role_id() -> impl Strategy<Value = RoleId> {
+        prop_oneof![
+            3 => id(31).prop_map(RoleId::Custom),
+            1 => prop::sample::select(&ManagedRole::ALL[..]).prop_map(RoleId::Managed),
+        ]
+    }
+
+    /// A record that can be shown.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Member(Member),
+        Role(Role),
+        Binding(Binding),
+    }
+
+    impl From<Step> for Record {
+        fn from(step: Step) -> Record {
+            match step {
+                Step::Member(member) => member.into(),
+                Step::Role(role) => role.into(),
+                Step::Binding(binding) => binding.into(),
+            }
+        }
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let at = Timestamp::from_seconds(1);
+        let member =
+            (principal(), prop::collection::btree_set(id(21), 0..3)).prop_map(move |(principal, ids)| {
+                let groups = ids.into_iter().map(|id| (id, Membership::Member)).collect();
+                Step::Member(Member { tenant: acme(), principal, groups, created_at: at })
+            });
+        let role = (id(31), rights()).prop_map(move |(id, rights)| {
+            let (name, description) = (String::new(), String::new());
+            Step::Role(Role { tenant: acme(), id, name, description, rights, created_at: at, updated_at: at })
+        });
+        let services = prop::collection::btree_set(prop::sample::select(&SERVICES[..2]), 1..3);
+        let services = prop::option::of(services);
+        // Many ids: a binding never changes.
+        let binding = (any::<[u8; 16]>(), subject(), role_id(), services).prop_map(
+            move |(bytes, subject, role, services)| {
+                let services: Option<BTreeSet<String>> =
+                    services.map(|names| names.into_iter().map(str::to_owned).collect());
+                let id = Id::from_random(bytes);
+                Step::Binding(Binding { tenant: acme(), id, subject, role, services, created_at: at })
+            },
+        );
+        prop_oneof![2 => member, 2 => role, 3 => binding]
+    }
+
+    /// What somebody may do, asked of all records one after the other.
+    fn slowly(records: &BTreeMap<RecordId, Record>, asked: Principal) -> Option<(Rights, Vec<Grants>)> {
+        let all = || records.values();
+        let member =
+            all().find_map(|record| Member::of_record(record).filter(|one| one.principal == asked))?;
+        let means = |subject: Subject| match (subject, asked) {
+            (Subject::User(id), Principal::User(own))
+            | (Subject::ServiceAccount(id), Principal::ServiceAccount(own)) => id == own,
+            (Subject::Group(group), _) => member.groups.contains_key(&group),
+            (Subject::User(_) | Subject::ServiceAccount(_), _) => false,
+        };
+        let role_rights = |asked: RoleId| match asked {
+            RoleId::Managed(role) => role.rights(),
+            RoleId::Custom(id) => all()
+                .find_map(|record| Role::of_record(record).filter(|role| role.id == id))
+                .map_or(Rights::NONE, |role| role.rights),
+        };
+        let bindings = || all().filter_map(Binding::of_record).filter(|binding| means(binding.subject));
+        let everywhere = bindings()
+            .filter(|binding| binding.services.is_none())
+            .fold(Rights::NONE, |held, binding| held.union(role_rights(binding.role)));
+        let at = |service: &&str| {
+            bindings()
+                .filter(|binding| binding.services.as_ref().is_none_or(|names| names.contains(*service)))
+                .fold(Grants::NONE, |held, binding| held.union(role_rights(binding.role).data))
+        };
+        Some((everywhere, SERVICES.iter().map(at).collect()))
+    }
+
+    fn everybody() -> impl Iterator<Item = Principal> {
+        let id = |nth| Id::from_random([nth; 16]);
+        let users = (1..=EACH).map(move |nth| Principal::User(id(nth)));
+        users.chain((11..11 + EACH).map(move |nth| Principal::ServiceAccount(id(nth))))
+    }
+
+    proptest! {
+        #[test]
+        fn rights_are_those_that_the_records_say(
+            steps in prop::collection::vec((step(), prop::option::weighted(0.3, any::<prop::sample::Index>())), 0..40),
+        ) {
+            let mut snapshot = Snapshot::empty(Arc::new(Routes::new(&[])));
+            let at = Timestamp::from_seconds(1);
+            snapshot.put(Record::Tenant(Tenant::new(acme(), OrgId::nth(&acme(), 1), at)), 1);
+            let mut records = BTreeMap::new();
+            for (revision, (step, deleted)) in (2..).zip(steps) {
+                let record = Record::from(step);
+                let mut changes = vec![Change::Put(record.clone())];
+                records.insert(record.id(), record);
+                if let Some(index) = deleted {
+                    let gone = index.get(&records.keys().cloned().collect::<Vec<_>>()).clone();
+                    records.remove(&gone);
+                    changes.push(Change::Delete(gone));
+                }
+                snapshot = snapshot.after(revision, &changes);
+                let access = &snapshot.tenants.get("acme").expect("the tenant").access;
+                for principal in everybody() {
+                    let seen = access.rights(principal.id()).map(|held| {
+                        let at = SERVICES.map(|service| held.at(service)).to_vec();
+                        (held.everywhere, at)
+                    });
+                    prop_assert_eq!(seen, slowly(&records, principal));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_covers_what_it_has_and_no_more() {
+        let read = Rights::parse(["logs:read", "ROLE:READ"]).expect("rights");
+        let loki: [Arc<str>; 1] = ["loki".into()];
+        let mut held = Effective::everywhere(Rights::parse(["logs:read"]).expect("rights"));
+        assert!(!held.cover(read, None::<[&str; 0]>));
+        assert!(held.cover(read, Some(["tempo"])), "a role limited to services gives no administration");
+        held.add(Rights::ALL, Some(&loki));
+        assert!(held.cover(Rights::ALL, Some(["loki"])) && !held.cover(Rights::ALL, Some(["loki", "tempo"])));
+        assert_eq!(held.powers(), Powers::NONE);
     }
 }

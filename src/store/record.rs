@@ -251,6 +251,9 @@ impl UniqueName {
 /// As people read it: `tenant "acme"`, `binding "5xV…" of tenant "acme"`.
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let RecordId::Name(UniqueName::User(name)) = self {
+            return write!(f, "user {name:?}");
+        }
         let key = self.key();
         let own = match self {
             RecordId::Tenant(_) | RecordId::Org(_) | RecordId::Name(_) => key.as_ref(),
