@@ -2,6 +2,8 @@
 //! document. Turns wire forms into use cases of `control` and what comes of them into answers;
 //! decides nothing itself.
 
+mod accountform;
+mod accounts;
 mod body;
 mod caller;
 mod etag;
@@ -13,13 +15,17 @@ mod issuers;
 mod keyform;
 mod keys;
 mod listing;
+mod machines;
 mod me;
+mod named;
 mod openapi;
 mod path;
 mod problem;
 mod serve;
 mod tenantform;
 mod tenants;
+mod tokenform;
+mod tokens;
 mod words;
 
 use std::net::SocketAddr;
@@ -89,6 +95,19 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(issuers::tenant_list, issuers::tenant_add))
         .routes(routes!(issuers::tenant_read, issuers::tenant_replace, issuers::tenant_remove))
         .routes(routes!(me::read))
+        .routes(routes!(tokens::list_own, tokens::make_own))
+        .routes(routes!(tokens::revoke_own))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::read, accounts::change, accounts::delete))
+        .routes(routes!(accounts::rank))
+        .routes(routes!(tokens::list_of_machines, tokens::make_of_machines))
+        .routes(routes!(tokens::revoke_of_machines))
+        .routes(routes!(machines::list, machines::create))
+        .routes(routes!(machines::read, machines::replace, machines::delete))
+        .routes(routes!(tokens::list_of_tenants, tokens::make_of_tenants))
+        .routes(routes!(tokens::revoke_of_tenants))
+        .routes(routes!(tokens::list_of_users, tokens::make_of_users))
+        .routes(routes!(tokens::revoke_of_users))
         .routes(routes!(openapi::read))
         .routes(routes!(health::healthy))
         .routes(routes!(health::ready))

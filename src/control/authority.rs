@@ -144,6 +144,14 @@ impl Authority {
         self.account().map(|account| account.principal)
     }
 
+    /// What the caller's API token leaves of its owner's rights: the scopes, and the one tenant.
+    pub(super) fn bounds(&self) -> (Option<Rights>, Option<&TenantId>) {
+        match &self.speaker {
+            Speaker::Account { scopes, only, .. } => (*scopes, only.as_ref()),
+            Speaker::System | Speaker::Key(_) => (None, None),
+        }
+    }
+
     /// What a token of a trusted key says.
     pub fn vouched_for(&self) -> Option<&Vouched> {
         match &self.speaker {
@@ -201,6 +209,14 @@ impl Authority {
             true => Ok(()),
             false => Err(Fault::Forbidden(Lack::Grant)),
         }
+    }
+
+    /// Refuses to give away all that somebody else may, unless the caller may it too.
+    pub(super) fn require_cover_all(&self, held: &Effective, theirs: &Effective) -> Result<(), Fault> {
+        self.require_cover(held, theirs.everywhere, None::<[&str; 0]>)?;
+        theirs.at.iter().try_for_each(|(service, grants)| {
+            self.require_cover(held, Rights::on_data(*grants), Some([service.as_ref()]))
+        })
     }
 }
 
