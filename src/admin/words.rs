@@ -21,11 +21,6 @@ pub(super) struct TenantId(String);
 #[schema(example = "2XDKrmqyHDkoGnU11wlj87", min_length = 22, max_length = 22, pattern = "^[0-9A-Za-z]{22}$")]
 pub(super) struct Id(String);
 
-/// The name of a service account or a token.
-#[derive(ToSchema)]
-#[schema(example = "grafana-agent", min_length = 1, max_length = 63, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
-pub(super) struct Slug(String);
-
 /// How long a token is good for: an ISO 8601 duration without years and months (`PT1H`, `P30D`), or a
 /// text such as `30d` or `1h 30m`; at most 36500 days.
 #[derive(ToSchema)]
@@ -48,7 +43,7 @@ pub(super) struct Scope(String);
 #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]{1,256}$")]
 pub(super) struct KeyId(String);
 
-/// The name of an issuer.
+/// The name of an issuer, a service account or a token.
 #[derive(ToSchema)]
 #[schema(example = "company", min_length = 1, max_length = 63, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
 pub(super) struct Slug(String);
