@@ -3,6 +3,8 @@
 //! decides nothing itself.
 
 mod access;
+mod accountform;
+mod accounts;
 mod acls;
 mod bindingform;
 mod bindings;
@@ -19,9 +21,11 @@ mod issuers;
 mod keyform;
 mod keys;
 mod listing;
+mod machines;
 mod me;
 mod memberform;
 mod members;
+mod named;
 mod openapi;
 mod path;
 mod pick;
@@ -33,6 +37,8 @@ mod serve;
 mod tenantform;
 mod tenantparts;
 mod tenants;
+mod tokenform;
+mod tokens;
 mod words;
 
 use std::net::SocketAddr;
@@ -105,6 +111,19 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(issuers::tenant_read, issuers::tenant_replace, issuers::tenant_remove))
         .routes(routes!(me::read))
         .merge(of_tenants())
+        .routes(routes!(tokens::list_own, tokens::make_own))
+        .routes(routes!(tokens::revoke_own))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::read, accounts::change, accounts::delete))
+        .routes(routes!(accounts::rank))
+        .routes(routes!(tokens::list_of_machines, tokens::make_of_machines))
+        .routes(routes!(tokens::revoke_of_machines))
+        .routes(routes!(machines::list, machines::create))
+        .routes(routes!(machines::read, machines::replace, machines::delete))
+        .routes(routes!(tokens::list_of_tenants, tokens::make_of_tenants))
+        .routes(routes!(tokens::revoke_of_tenants))
+        .routes(routes!(tokens::list_of_users, tokens::make_of_users))
+        .routes(routes!(tokens::revoke_of_users))
         .routes(routes!(openapi::read))
         .routes(routes!(health::healthy))
         .routes(routes!(health::ready))

@@ -17,11 +17,6 @@ use utoipa::{PartialSchema, ToSchema};
 )]
 pub(super) struct TenantId(String);
 
-/// What the gateway names its records by.
-#[derive(ToSchema)]
-#[schema(example = "2XDKrmqyHDkoGnU11wlj87", pattern = "^[0-9A-Za-z]{22}$")]
-pub(super) struct Id(String);
-
 /// By what somebody signs in; taken in any case.
 #[derive(ToSchema)]
 #[schema(
@@ -42,12 +37,34 @@ pub(super) struct ServiceName(String);
 #[schema(max_length = 0)]
 pub(super) struct Nothing(String);
 
+/// An id that the gateway has drawn.
+#[derive(ToSchema)]
+#[schema(example = "2XDKrmqyHDkoGnU11wlj87", min_length = 22, max_length = 22, pattern = "^[0-9A-Za-z]{22}$")]
+pub(super) struct Id(String);
+
+/// How long a token is good for: an ISO 8601 duration without years and months (`PT1H`, `P30D`), or a
+/// text such as `30d` or `1h 30m`; at most 36500 days.
+#[derive(ToSchema)]
+#[schema(
+    example = "P30D",
+    pattern = r"^(P([1-9][0-9]{0,3}W)?([1-9][0-9]{0,4}D)?(T([1-9][0-9]{0,5}H)?([1-9][0-9]{0,6}M)?([1-9][0-9]{0,7}S)?)?|([1-9][0-9]{0,4}(s|m|h|d|days|hours) ?)+)$"
+)]
+pub(super) struct MaxAge(String);
+
+/// What may be done to a tenant's data, or in its administration.
+#[derive(ToSchema)]
+#[schema(
+    example = "metrics:write",
+    pattern = r"^(\*|(metrics|logs|traces|profiles|rules|alerts|data|\*):(read|write|delete|\*)|(TENANT|USER|SERVICE_ACCOUNT|GROUP|GROUP_MEMBERSHIP|ROLE|BINDING|INVITATION|API_TOKEN|KEY|SERVICE|AUDIT|\*):(CREATE|READ|UPDATE|DELETE|\*))$"
+)]
+pub(super) struct Scope(String);
+
 /// The `kid` of a key: printable ASCII without space.
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]{1,256}$")]
 pub(super) struct KeyId(String);
 
-/// The name of an issuer.
+/// The name of an issuer, a service account or a token.
 #[derive(ToSchema)]
 #[schema(example = "company", min_length = 1, max_length = 63, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
 pub(super) struct Slug(String);

@@ -75,3 +75,6 @@ fn access(snapshot: &Snapshot, account: &Account, tenant: &str) -> Result<(Arc<T
     let effective = tenant.access.rights(account.principal.id()).ok_or(Failure::OtherTenant)?;
     Ok((tenant.clone(), effective))
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,6 +144,14 @@ impl Authority {
         self.account().map(|account| account.principal)
     }
 
+    /// What the caller's API token leaves of its owner's rights: the scopes, and the one tenant.
+    pub(super) fn bounds(&self) -> (Option<Rights>, Option<&TenantId>) {
+        match &self.speaker {
+            Speaker::Account { scopes, only, .. } => (*scopes, only.as_ref()),
+            Speaker::System | Speaker::Key(_) => (None, None),
+        }
+    }
+
     /// What a token of a trusted key says.
     pub fn vouched_for(&self) -> Option<&Vouched> {
         match &self.speaker {

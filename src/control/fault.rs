@@ -48,6 +48,9 @@ pub enum Lack {
     SuperAdmin,
     #[error("this needs {0} in tenant \"{1}\"")]
     Power(Power, TenantId),
+    /// The caller's token is narrower than its owner.
+    #[error("this needs {0} among the scopes of your API token")]
+    Scope(Power),
     /// Nobody gives away what they do not have.
     #[error("this would give rights that you do not have yourself")]
     Grant,

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::throttle::Throttle;
 use super::{Authority, Control, Fault, Via, blocking};
 use crate::auth::{bearer, password, verify};
-use crate::model::{Secret, Ticket, TicketKind, Timestamp};
+use crate::model::{Secret, Ticket, TicketKind, Timestamp, TokenUse};
 use crate::snapshot::Account;
 use crate::store::Revision;
 
@@ -74,6 +74,9 @@ impl Control {
         let snapshot = self.published.load();
         if Ticket::claimed(TicketKind::ApiToken, text) {
             let bearer = bearer(&snapshot, text, now).map_err(|_| Fault::Unauthenticated)?;
+            if bearer.token.note(now) {
+                self.usage.note(TokenUse { token: bearer.token.id, at: now });
+            }
             return Ok(Authority::bearer(bearer));
         }
         let identity = verify(&snapshot, text, None, now).map_err(|_| Fault::Unauthenticated)?;

@@ -2,6 +2,7 @@
 //! to, commits with expectations and the audit log's entries, and is answered when the data plane of
 //! this node has it. Knows no HTTP and no wire form.
 
+mod accounts;
 mod authority;
 mod bindings;
 mod chain;
@@ -14,6 +15,7 @@ mod groups;
 pub mod issuers;
 mod keys;
 mod login;
+mod machine;
 mod members;
 mod membership;
 mod names;
@@ -24,6 +26,8 @@ mod search;
 mod tenants;
 mod text;
 mod throttle;
+mod tokens;
+mod usage;
 mod users;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +38,7 @@ use crate::model::{AuditEntry, Timestamp};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
+pub use accounts::{AccountChange, Machine, NewAccount};
 pub use authority::{Authority, Via, Vouched};
 pub use bindings::{BindingEntry, Bindings, HolderEntry, NewBinding, Target};
 pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
@@ -47,6 +52,7 @@ pub use roles::{RoleEntry, RoleForm};
 pub use search::{Filter, Listed, Search, Sort, Test};
 pub use tenants::{NewTenant, TenantChange};
 pub use text::{Claim, LabelName, LabelValue, Leeway, LeewayError, Line, Name, Prose, TextError};
+pub use tokens::{MadeToken, NewToken, ShownToken, TokenOwner};
 
 /// How often a write is tried when others come between its reading and its commit.
 const ATTEMPTS: usize = 16;
@@ -62,6 +68,7 @@ pub struct Control {
     login: login::Login,
     /// How the fetching of issuers' keys stands.
     board: issuers::Board,
+    usage: usage::Usage,
 }
 
 /// The versions of a record that a caller is ready to change.
@@ -93,7 +100,8 @@ impl Control {
     /// Fails when the store cannot be read.
     pub fn new(store: Arc<Store>, published: Arc<Published>) -> Result<Self, StoreError> {
         let turn = Arc::new(Mutex::new(Chain::read(&store)?));
-        Ok(Control { login: login::Login::new(), store, published, turn, board: issuers::Board::default() })
+        let (usage, board) = (usage::Usage::new(), issuers::Board::default());
+        Ok(Control { login: login::Login::new(), usage, store, published, turn, board })
     }
 
     /// The state upon which this node decides now.

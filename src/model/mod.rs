@@ -2,6 +2,7 @@
 //! decided upon or shown.
 
 mod account;
+mod age;
 mod audit;
 mod grant;
 mod id;
@@ -26,6 +27,7 @@ mod url;
 pub use account::{
     Group, Member, Membership, Principal, ServiceAccount, Slug, SlugError, User, UserName, UserNameError,
 };
+pub use age::{MaxAge, MaxAgeError};
 pub use audit::{Actor, AuditEntry, Deed, Outcome};
 pub use grant::{Action, Grants, ParsePermissionError, Permission, Resource};
 pub use id::{Id, ParseIdError};

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use http::HeaderValue;
+use tokio::sync::mpsc::Sender;
 
 use super::ids::RequestIds;
 use super::reject::Refusal;
 use super::upstream::Pool;
-use crate::auth::{self, Cache, Failure, Identity, Reading};
-use crate::model::Timestamp;
+use crate::auth::{self, Basis, Cache, Failure, Identity, Reading};
+use crate::model::{Timestamp, TokenUse};
 use crate::net::{Event, Refused};
 use crate::snapshot::{Current, Reader, Service, Tenant};
 use crate::telemetry::{self, AccessWriter, Entry, ServiceSeries, Traffic};
@@ -22,6 +23,9 @@ use crate::telemetry::{self, AccessWriter, Entry, ServiceSeries, Traffic};
 const CACHED_TOKENS: usize = 65_536;
 /// Pairs of service and tenant whose counters a thread keeps at hand.
 const MAX_SERIES: usize = 16_384;
+
+/// Uses of API tokens that wait for the next tick; of more, the times are lost.
+const MAX_USES: usize = 4096;
 
 /// Ticks between looks at idle connections to back ends.
 const SWEEP: u64 = 10;
@@ -35,6 +39,9 @@ pub struct Worker {
     counters: telemetry::Worker,
     strangers: Arc<Traffic>,
     access: Option<RefCell<AccessWriter>>,
+    /// Uses of API tokens to be written down, and where they are handed in.
+    used: RefCell<Vec<TokenUse>>,
+    uses: Sender<TokenUse>,
     ticks: Cell<u64>,
     /// By the addresses of service and tenant; an entry holds both, so that no other can move in.
     series: RefCell<HashMap<(usize, usize), Rc<Series>, RandomState>>,
@@ -45,6 +52,7 @@ pub struct WorkerParts {
     pub reader: Reader,
     pub counters: telemetry::Worker,
     pub access: Option<AccessWriter>,
+    pub uses: Sender<TokenUse>,
 }
 
 /// The counters of one tenant at one service, or of its callers whose tenant is not known.
@@ -67,7 +75,7 @@ impl Series {
 impl Worker {
     /// Fails only when the machine has no randomness to give.
     pub fn new(parts: WorkerParts) -> Result<Rc<Self>, getrandom::Error> {
-        let WorkerParts { reader, counters, access } = parts;
+        let WorkerParts { reader, counters, access, uses } = parts;
         Ok(Rc::new(Worker {
             reader: RefCell::new(reader),
             cache: RefCell::new(Cache::new(CACHED_TOKENS)?),
@@ -76,6 +84,8 @@ impl Worker {
             strangers: counters.traffic(&Arc::from(""), ""),
             counters,
             access: access.map(RefCell::new),
+            used: RefCell::default(),
+            uses,
             ticks: Cell::new(0),
             series: RefCell::default(),
         }))
@@ -102,7 +112,22 @@ impl Worker {
             }
         });
         self.counters.auth(result.as_ref().map_or_else(|failure| failure.outcome(), |_| 0));
+        if let Ok(identity) = &result {
+            self.note_use(identity, now);
+        }
         result.map_err(Refusal::Unauthenticated)
+    }
+
+    /// Takes note that a caller's API token was used. Nothing waits for that to be written.
+    fn note_use(&self, identity: &Identity, now: Timestamp) {
+        if let Basis::Token { token, .. } = &identity.basis
+            && token.note(now)
+        {
+            let mut used = self.used.borrow_mut();
+            if used.len() < MAX_USES {
+                used.push(TokenUse { token: token.id, at: now });
+            }
+        }
     }
 
     pub fn pool(&self) -> &Pool {
@@ -175,6 +200,10 @@ impl Worker {
         }
         if let Some(access) = &self.access {
             access.borrow_mut().flush();
+        }
+        for used in self.used.borrow_mut().drain(..) {
+            // Where nobody keeps up, the time of one use is lost; the next is a minute away.
+            let _ = self.uses.try_send(used);
         }
     }
 }

@@ -4,6 +4,7 @@
 mod certificates;
 mod door;
 mod plane;
+mod uses;
 mod vital;
 
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use crate::telemetry::{AccessLog, Format, Metrics, Sink};
 use certificates::Watched;
 use door::TlsDoor;
 use plane::Plane;
+use uses::Uses;
 use vital::{Lost, Vitals};
 
 /// Who the first super admin of an empty store will be.
@@ -57,6 +59,7 @@ pub struct Gateway {
     /// Apart from `stop`: while requests finish, the admin port tells that this node is not ready.
     stop_admin: watch::Sender<bool>,
     admin_task: JoinHandle<()>,
+    uses: Uses,
     tasks: Vec<JoinHandle<()>>,
     lost: Lost,
 }
@@ -81,7 +84,7 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
-        let orders = plane::Orders { stopped, drain: settings.drain, vitals };
+        let orders = plane::Orders { stopped, drain: settings.drain, vitals, uses: control.uses() };
         let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &orders)?;
         let tasks = vec![
             following,
@@ -90,6 +93,7 @@ impl Gateway {
             tokio::spawn(control::issuers::keep(control.clone(), fetcher)),
         ];
 
+        let uses = Uses::keep(control.clone());
         let ready = Arc::new(AtomicBool::new(true));
         metrics.set_ready(true);
         let admin_task = {
@@ -120,6 +124,7 @@ impl Gateway {
             stop,
             stop_admin,
             admin_task,
+            uses,
             tasks,
             lost,
         })
@@ -194,6 +199,7 @@ impl Gateway {
         let _ = tokio::task::spawn_blocking(move || plane.join()).await;
         self.stop_admin.send_replace(true);
         let _ = self.admin_task.await;
+        self.uses.stop().await;
         for task in self.tasks {
             task.abort();
             // Until it lets go of the store; how it ended is of no interest.

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::certificates::Watched;
 use super::vital::Vitals;
 use crate::config::Settings;
+use crate::model::TokenUse;
 use crate::net::{self, Port, Timers};
 use crate::proxy::{self, Worker, WorkerParts};
 use crate::snapshot::Published;
@@ -32,6 +34,8 @@ pub struct Orders {
     pub stopped: watch::Receiver<bool>,
     pub drain: Duration,
     pub vitals: Vitals,
+    /// Where uses of API tokens are handed in.
+    pub uses: Sender<TokenUse>,
 }
 
 /// The running threads.
@@ -79,11 +83,11 @@ impl Plane {
     ) -> anyhow::Result<Plane> {
         let start = |(index, ports): (usize, Vec<Port>)| {
             let published = published.clone();
-            let Orders { stopped, drain, vitals } = orders.clone();
+            let Orders { stopped, drain, vitals, uses } = orders.clone();
             let (counters, access) = (metrics.worker(), access.map(AccessLog::worker));
             let run = move || {
                 let part = vitals.part(format!("data-plane thread {index}"));
-                let parts = WorkerParts { reader: published.reader(), counters, access };
+                let parts = WorkerParts { reader: published.reader(), counters, access, uses };
                 if let Err(error) = run(ports, parts, stopped, drain) {
                     tracing::error!(error = format!("{error:#}"), "a data-plane thread failed");
                 }

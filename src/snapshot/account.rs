@@ -66,13 +66,20 @@ pub struct Token {
     /// Seconds; `u64::MAX` for ever.
     max_age: u64,
     extended: bool,
-    /// When it was last used, in seconds; 0 for never. Shared by all states that hold the token, and
-    /// written by the data plane.
-    used: Arc<AtomicU64>,
+    used: Arc<Used>,
 }
 
-/// How often the use of a token is noted, in seconds.
-const NOTED_EVERY: u64 = 60;
+/// When a token was used, in seconds; 0 for never. Shared by all states that hold the token, and
+/// written by the data plane.
+#[derive(Default)]
+struct Used {
+    last: AtomicU64,
+    /// The use that was written down last.
+    written: AtomicU64,
+}
+
+/// How often the use of a token is written down, in seconds.
+const WRITTEN_EVERY: u64 = 60;
 
 impl Token {
     /// `before`: the same token in the state before.
@@ -92,30 +99,96 @@ impl Token {
 
     /// The first second (Unix) at which it is no longer good.
     pub fn deadline(&self) -> u64 {
-        let from =
-            if self.extended { self.created.max(self.used.load(Ordering::Relaxed)) } else { self.created };
+        let from = match self.extended {
+            true => self.created.max(self.used.last.load(Ordering::Relaxed)),
+            false => self.created,
+        };
         from.saturating_add(self.max_age)
     }
 
     /// Takes note of a use: true when it is time to write it down, once a minute at most. Two
     /// threads in the same instant may both be told so.
     pub fn note(&self, now: Timestamp) -> bool {
-        let (now, before) = (now.seconds(), self.used.load(Ordering::Relaxed));
-        let due = now >= before.saturating_add(NOTED_EVERY);
+        let (now, used) = (now.seconds(), &*self.used);
+        // Most uses fall into a second that is noted already: they only read.
+        if now > used.last.load(Ordering::Relaxed) {
+            used.last.fetch_max(now, Ordering::Relaxed);
+        }
+        let written = used.written.load(Ordering::Relaxed);
+        let due = now >= written.saturating_add(WRITTEN_EVERY);
         if due {
-            self.used.store(now, Ordering::Relaxed);
+            used.written.store(now, Ordering::Relaxed);
         }
         due
     }
 
+    /// Takes in a use that was written down.
     pub(super) fn used(&self, used: TokenUse) {
-        self.used.fetch_max(used.at.seconds(), Ordering::Relaxed);
+        self.used.last.fetch_max(used.at.seconds(), Ordering::Relaxed);
+        self.used.written.fetch_max(used.at.seconds(), Ordering::Relaxed);
     }
 
     pub fn last_used(&self) -> Option<Timestamp> {
-        match self.used.load(Ordering::Relaxed) {
+        match self.used.last.load(Ordering::Relaxed) {
             0 => None,
             seconds => Some(Timestamp::from_seconds(seconds)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Slug, TicketKind, issue};
+
+    fn token(max_age: Option<u64>, extended: bool) -> Token {
+        let id = Id::from_random([1; 16]);
+        let random = std::array::from_fn(|at| u8::try_from(at).unwrap_or_default());
+        let (_, hash) = issue(TicketKind::ApiToken, id, random).expect("even enough");
+        let record = ApiToken {
+            id,
+            owner: Principal::User(id),
+            name: Slug::parse("ci").expect("a name"),
+            description: String::new(),
+            hash,
+            created_at: Timestamp::from_seconds(1_000),
+            max_age,
+            extended,
+            scopes: None,
+            tenant: None,
+        };
+        Token::new(record, None)
+    }
+
+    #[test]
+    fn an_extended_token_ends_so_long_after_its_last_use() {
+        let (fixed, extended) = (token(Some(30), false), token(Some(30), true));
+        assert_eq!((fixed.deadline(), extended.deadline()), (1_030, 1_030));
+        for (now, deadline) in [(1_010, 1_040), (1_011, 1_041), (1_005, 1_041), (1_040, 1_070)] {
+            fixed.note(Timestamp::from_seconds(now));
+            extended.note(Timestamp::from_seconds(now));
+            assert_eq!((fixed.deadline(), extended.deadline()), (1_030, deadline), "used at {now}");
+        }
+        extended.used(TokenUse { token: extended.id, at: Timestamp::from_seconds(1_050) });
+        assert_eq!(extended.deadline(), 1_080, "used at another node");
+        assert_eq!(token(None, true).deadline(), u64::MAX);
+    }
+
+    #[test]
+    fn a_use_is_written_down_once_a_minute() {
+        let token = token(None, false);
+        let note = |seconds| token.note(Timestamp::from_seconds(seconds));
+        assert_eq!(token.last_used(), None);
+        assert!(note(2_000));
+        assert!(!note(2_000) && !note(2_059));
+        assert_eq!(
+            token.last_used(),
+            Some(Timestamp::from_seconds(2_059)),
+            "this node knows it to the second"
+        );
+        assert!(note(2_060));
+        token.used(TokenUse { token: token.id, at: Timestamp::from_seconds(2_100) });
+        assert!(!note(2_150), "another node has written it down");
+        assert!(note(2_160));
     }
 }

@@ -1,0 +1,259 @@
+//! Service accounts, of the instance and of tenants: made, shown, changed, deleted. Holds the rules
+//! that only the instance's can be super admins, and that nobody puts one into a group which may more
+//! than they.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::machine::{self, Joining};
+use super::{Authority, Control, Fault, Listed, Plan, Prose, Search, Seen, draw, find};
+use crate::model::{
+    Act, Area, Id, Member, Power, Principal, ServiceAccount, Slug, Tenant, TenantId, Timestamp,
+};
+use crate::snapshot::Snapshot;
+use crate::store::{Page, RecordId, Store, Stored, within};
+
+/// A service account to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAccount {
+    pub name: Slug,
+    pub description: Prose,
+    /// Only of the instance's own.
+    pub super_admin: bool,
+    /// To which the instance's own has access; a tenant's has access to that one.
+    pub tenants: BTreeSet<TenantId>,
+    /// Of the tenant; none for the instance's own.
+    pub groups: BTreeSet<Id>,
+}
+
+/// What shall become of a service account. What is none stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountChange {
+    pub name: Option<Slug>,
+    pub description: Option<Prose>,
+    /// Only of the instance's own.
+    pub super_admin: Option<bool>,
+    pub disabled: Option<bool>,
+    /// All of its groups; only of a tenant's.
+    pub groups: Option<BTreeSet<Id>>,
+}
+
+/// A service account, and where it has access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    pub account: ServiceAccount,
+    /// Its groups in the tenant that owns it.
+    pub groups: Vec<Id>,
+    /// With their names; of the instance's own only.
+    pub tenants: Vec<(TenantId, String)>,
+}
+
+impl Listed for ServiceAccount {
+    const FIELDS: &'static [&'static str] = &["id", "name", "description"];
+
+    fn field(&self, name: &str) -> Cow<'_, str> {
+        match name {
+            "id" => self.id.to_string().into(),
+            "name" => self.name.as_str().into(),
+            "description" => self.description.as_str().into(),
+            _ => Cow::default(),
+        }
+    }
+}
+
+impl Control {
+    /// Makes a service account of a tenant, or of the instance when `home` is none, with access to
+    /// its tenants. Putting it into groups takes the power to do that, and their rights.
+    pub async fn create_service_account(
+        &self,
+        authority: &Authority,
+        home: Option<TenantId>,
+        new: NewAccount,
+        now: Timestamp,
+    ) -> Result<Stored<Machine>, Fault> {
+        self.may(authority, home.as_ref(), Act::Create)?;
+        if new.super_admin && home.is_some() {
+            return Err(Fault::invalid("superAdmin", "is for service accounts of the instance alone"));
+        }
+        if let Some(tenant) = &home {
+            may_group(authority, &self.snapshot(), tenant, &new.groups, &BTreeSet::new())?;
+        }
+        let account = ServiceAccount {
+            id: draw::id()?,
+            tenant: home.clone(),
+            name: new.name,
+            description: new.description.into(),
+            super_admin: new.super_admin,
+            disabled: false,
+            created_at: now,
+            updated_at: now,
+        };
+        let tenants = home.map_or(new.tenants, |home| BTreeSet::from([home]));
+        let made = self
+            .write(authority, now, move |store| {
+                let joining = Joining { principal: Principal::ServiceAccount(account.id), now };
+                let mut plan = machine::made(store, &account)?;
+                for tenant in &tenants {
+                    joining.join(store, tenant, &new.groups, &mut plan)?;
+                }
+                Ok(plan)
+            })
+            .await?;
+        self.machine(made).await
+    }
+
+    pub async fn service_account(
+        &self,
+        authority: &Authority,
+        home: Option<TenantId>,
+        id: Id,
+    ) -> Result<Stored<Machine>, Fault> {
+        self.may(authority, home.as_ref(), Act::Read)?;
+        let account = self.read(move |store| find(store, &RecordId::ServiceAccount(home, id))).await?;
+        self.machine(account).await
+    }
+
+    /// The service accounts of a tenant, or of the instance when `home` is none.
+    pub async fn service_accounts(
+        &self,
+        authority: &Authority,
+        home: Option<TenantId>,
+        search: Search,
+    ) -> Result<Page<Machine>, Fault> {
+        self.may(authority, home.as_ref(), Act::Read)?;
+        let page = self.search(Some(within(home.as_ref())), search, |_: &ServiceAccount| true).await?;
+        let snapshot = self.snapshot();
+        self.read(move |store| {
+            let items = page.items.into_iter().map(|account| whole(store, &snapshot, account));
+            Ok(Page { items: items.collect::<Result<_, _>>()?, total: page.total })
+        })
+        .await
+    }
+
+    pub async fn change_service_account(
+        &self,
+        authority: &Authority,
+        home: Option<TenantId>,
+        id: Id,
+        change: AccountChange,
+        seen: Seen,
+        now: Timestamp,
+    ) -> Result<Stored<Machine>, Fault> {
+        self.may(authority, home.as_ref(), Act::Update)?;
+        let (record, caller, published) =
+            (RecordId::ServiceAccount(home, id), authority.clone(), self.published.clone());
+        let changed = self
+            .write(authority, now, move |store| {
+                let account = find::<ServiceAccount>(store, &record)?;
+                let member = membership(store, &account.value)?;
+                seen.check(&record, version(account.version, member.as_ref()))?;
+                if let (Some(tenant), Some(groups)) = (record.tenant(), &change.groups) {
+                    let had = member.iter().flat_map(|member| member.value.groups.keys().copied()).collect();
+                    may_group(&caller, &published.load(), tenant, &(groups - &had), &(&had - groups))?;
+                }
+                machine::changed(store, account, member, &change, now)
+            })
+            .await?;
+        self.machine(changed).await
+    }
+
+    /// Deletes a service account with its access to tenants, its bindings and its tokens, which are
+    /// refused when this returns.
+    pub async fn delete_service_account(
+        &self,
+        authority: &Authority,
+        home: Option<TenantId>,
+        id: Id,
+        seen: Seen,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.may(authority, home.as_ref(), Act::Delete)?;
+        let record = RecordId::ServiceAccount(home, id);
+        let published = self.published.clone();
+        self.write(authority, now, move |store| {
+            let account = find::<ServiceAccount>(store, &record)?;
+            let member = membership(store, &account.value)?;
+            seen.check(&record, version(account.version, member.as_ref()))?;
+            let mut plan = machine::gone(store, &account)?;
+            machine::leave_all(store, &published.load(), account.value.id, &mut plan)?;
+            Ok(plan)
+        })
+        .await?;
+        // Access that was given while the snapshot was behind. Nobody gives more to who is gone.
+        while self.snapshot().member_of.get(&id).is_some() {
+            let published = self.published.clone();
+            self.write(authority, now, move |store| {
+                let mut plan = Plan { expect: Vec::new(), changes: Vec::new(), value: () };
+                machine::leave_all(store, &published.load(), id, &mut plan)?;
+                Ok(plan)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    fn may(&self, authority: &Authority, home: Option<&TenantId>, act: Act) -> Result<(), Fault> {
+        match home {
+            None => authority.require_super_admin(),
+            Some(tenant) => {
+                authority.require(&self.snapshot(), tenant, Power::new(Area::ServiceAccount, act)).map(drop)
+            }
+        }
+    }
+
+    async fn machine(&self, account: Stored<ServiceAccount>) -> Result<Stored<Machine>, Fault> {
+        let snapshot = self.snapshot();
+        self.read(move |store| whole(store, &snapshot, account)).await
+    }
+}
+
+/// Refuses who may not put somebody into groups, or take them out.
+fn may_group(
+    authority: &Authority,
+    snapshot: &Snapshot,
+    tenant: &TenantId,
+    joined: &BTreeSet<Id>,
+    left: &BTreeSet<Id>,
+) -> Result<(), Fault> {
+    for (act, groups) in [(Act::Create, joined), (Act::Delete, left)] {
+        if !groups.is_empty() {
+            authority.require(snapshot, tenant, Power::new(Area::GroupMembership, act))?;
+        }
+    }
+    let held = authority.rights(snapshot, tenant).ok_or_else(|| Fault::no_tenant(tenant))?;
+    let found = snapshot.tenants.get(tenant.as_str()).ok_or_else(|| Fault::no_tenant(tenant))?;
+    let theirs = |group: &Id| found.access.group_rights(*group);
+    joined.iter().try_for_each(|group| authority.require_cover_all(&held, &theirs(group)))
+}
+
+/// A tenant's service account is also what its groups are: its version is that of the later record.
+fn version(account: u64, member: Option<&Stored<Member>>) -> u64 {
+    account.max(member.map_or(0, |member| member.version))
+}
+
+/// The access that a tenant's service account has to its tenant.
+fn membership(store: &Store, account: &ServiceAccount) -> Result<Option<Stored<Member>>, Fault> {
+    let Some(tenant) = &account.tenant else { return Ok(None) };
+    Ok(store.find(&RecordId::Member(tenant.clone(), Principal::ServiceAccount(account.id)))?)
+}
+
+fn whole(
+    store: &Store,
+    snapshot: &Snapshot,
+    account: Stored<ServiceAccount>,
+) -> Result<Stored<Machine>, Fault> {
+    let member = membership(store, &account.value)?;
+    let version = version(account.version, member.as_ref());
+    let groups = member.map(|member| member.value.groups.into_keys().collect()).unwrap_or_default();
+    let mut tenants = Vec::new();
+    if account.value.tenant.is_none()
+        && let Some(ids) = snapshot.member_of.get(&account.value.id)
+    {
+        for id in ids.iter() {
+            if let Some(tenant) = store.find::<Tenant>(&RecordId::Tenant(id.clone()))? {
+                tenants.push((id.clone(), tenant.value.name));
+            }
+        }
+    }
+    Ok(Stored { version, value: Machine { account: account.value, groups, tenants } })
+}
