@@ -39,7 +39,7 @@ async fn fifty_groups_of_one_user() {
     }
     let paths: Vec<_> = groups.iter().map(|id| acme(&format!("groups/{id}/members/{}", ann.id))).collect();
     let joining = paths.iter().map(|path| (Method::PUT, path.clone(), None));
-    for answer in at_once(&stage, joining).await.iter() {
+    for answer in &at_once(&stage, joining).await {
         answer.done(200);
     }
     let path = acme(&format!("tenant-access/{}", ann.id));
@@ -51,7 +51,7 @@ async fn fifty_groups_of_one_user() {
         .iter()
         .zip(stay)
         .flat_map(|(go, stay)| [(Method::DELETE, go.clone(), None), (Method::PUT, raised(stay), None)]);
-    for answer in at_once(&stage, calls).await.iter() {
+    for answer in &at_once(&stage, calls).await {
         answer.done(200);
     }
     let shown = stage.get(&path).await["groups"].clone();
@@ -69,7 +69,7 @@ async fn fifty_people_of_one_group() {
     }
     let members = acme(&format!("groups/{group}/members"));
     let joining = people.iter().map(|id| (Method::PUT, format!("{members}/{id}"), None));
-    for answer in at_once(&stage, joining).await.iter() {
+    for answer in &at_once(&stage, joining).await {
         answer.done(200);
     }
     assert_eq!(ids(&stage.get(&format!("{members}?size=200")).await["results"]), people);
