@@ -70,7 +70,7 @@ impl Refusal {
         match self {
             Refusal::Fault(fault) => match fault {
                 Fault::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-                Fault::NotFound(_) => StatusCode::NOT_FOUND,
+                Fault::NotFound(_) | Fault::Missing(_) => StatusCode::NOT_FOUND,
                 Fault::Conflict(_) => StatusCode::CONFLICT,
                 Fault::Precondition(_) => StatusCode::PRECONDITION_FAILED,
                 Fault::Unauthenticated => StatusCode::UNAUTHORIZED,

@@ -2,15 +2,22 @@
 //! to, commits with expectations and the audit log's entries, and is answered when the data plane of
 //! this node has it. Knows no HTTP and no wire form.
 
+mod admission;
 mod authority;
 mod chain;
+mod departure;
 mod draw;
 mod fault;
 mod first;
+mod hashing;
 pub mod issuers;
 mod keys;
 mod login;
+mod own;
+mod person;
 mod search;
+mod sessions;
+mod setup;
 mod tenants;
 mod text;
 mod throttle;
@@ -19,17 +26,25 @@ mod users;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chain::Chain;
+use tokio::sync::Semaphore;
 
 use crate::model::{AuditEntry, Timestamp};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
+pub use admission::Places;
 pub use authority::{Authority, Via, Vouched};
 pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
+pub use hashing::broken_rules;
 pub use keys::{Conditions, KeyChange, NewKey};
+pub use own::{NewPassword, OwnChange};
+pub use person::{Person, display_name};
 pub use search::{Filter, Listed, Search, Sort, Test};
+pub use sessions::{Entry, Origin, SignedIn, knows_csrf};
+pub use setup::FirstUser;
 pub use tenants::{NewTenant, TenantChange};
 pub use text::{Claim, Leeway, LeewayError, Line, Name, Prose, TextError};
+pub use users::{NewUser, UserChange};
 
 /// How often a write is tried when others come between its reading and its commit.
 const ATTEMPTS: usize = 16;
@@ -45,6 +60,7 @@ pub struct Control {
     login: login::Login,
     /// How the fetching of issuers' keys stands.
     board: issuers::Board,
+    hashing: Arc<Semaphore>,
 }
 
 /// The versions of a record that a caller is ready to change.
@@ -76,7 +92,8 @@ impl Control {
     /// Fails when the store cannot be read.
     pub fn new(store: Arc<Store>, published: Arc<Published>) -> Result<Self, StoreError> {
         let turn = Arc::new(Mutex::new(Chain::read(&store)?));
-        Ok(Control { login: login::Login::new(), store, published, turn, board: issuers::Board::default() })
+        let (hashing, board) = (Arc::new(Semaphore::new(hashing::AT_ONCE)), issuers::Board::default());
+        Ok(Control { login: login::Login::new(), store, published, turn, hashing, board })
     }
 
     /// The state upon which this node decides now.
