@@ -4,6 +4,7 @@
 
 mod body;
 mod caller;
+mod cookie;
 mod etag;
 mod explain;
 mod frame;
@@ -13,13 +14,18 @@ mod issuers;
 mod keyform;
 mod keys;
 mod listing;
+mod login;
 mod me;
 mod openapi;
 mod path;
 mod problem;
 mod serve;
+mod setup;
 mod tenantform;
 mod tenants;
+mod userflags;
+mod userform;
+mod users;
 mod words;
 
 use std::net::SocketAddr;
@@ -34,11 +40,13 @@ use utoipa_axum::routes;
 use crate::control::Control;
 use problem::Refusal;
 
+pub use cookie::Sessions;
 pub use serve::serve;
 
 /// What the admin port stands upon.
 pub struct Wiring {
     pub control: Arc<Control>,
+    pub sessions: Sessions,
     /// Whether this node takes requests: `/-/ready`.
     pub ready: Box<dyn Fn() -> bool + Send + Sync>,
     /// The text of `/metrics`, in the Prometheus format.
@@ -88,7 +96,22 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(issuers::read, issuers::replace, issuers::remove))
         .routes(routes!(issuers::tenant_list, issuers::tenant_add))
         .routes(routes!(issuers::tenant_read, issuers::tenant_replace, issuers::tenant_remove))
-        .routes(routes!(me::read))
+        .routes(routes!(login::login))
+        .routes(routes!(login::logout))
+        .routes(routes!(me::read, me::change))
+        .routes(routes!(me::invitations))
+        .routes(routes!(me::password))
+        .routes(routes!(setup::auths))
+        .routes(routes!(setup::state, setup::set_up))
+        .routes(routes!(setup::validate_password))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::read, users::replace, users::change, users::delete))
+        .routes(routes!(users::remove_auth))
+        .routes(routes!(users::end_sessions))
+        .routes(routes!(userflags::password))
+        .routes(routes!(userflags::super_admin))
+        .routes(routes!(userflags::restricted))
+        .routes(routes!(userflags::disabled))
         .routes(routes!(openapi::read))
         .routes(routes!(health::healthy))
         .routes(routes!(health::ready))

@@ -46,7 +46,8 @@ pub(super) fn settle<T>(
     }
     let had = memberships(store, snapshot, principal)?;
     let groups = places.groups.as_ref();
-    let mut wanted = groups.map_or_else(|| Ok(BTreeMap::new()), |ids| grouped(store, &had, places, ids, plan))?;
+    let mut wanted =
+        groups.map_or_else(|| Ok(BTreeMap::new()), |ids| grouped(store, &had, places, ids, plan))?;
     for tenant in places.tenants.iter().flatten() {
         wanted.entry(tenant.clone()).or_default();
     }
@@ -93,9 +94,9 @@ fn grouped<T>(
     let mut grouped = BTreeMap::<_, BTreeSet<Id>>::new();
     let mut unknown = BTreeSet::new();
     for id in ids {
-        let found = likely.iter().find_map(|tenant| {
-            store.find::<Group>(&RecordId::Group((*tenant).clone(), *id)).transpose()
-        });
+        let found = likely
+            .iter()
+            .find_map(|tenant| store.find::<Group>(&RecordId::Group((*tenant).clone(), *id)).transpose());
         match found.transpose()? {
             Some(group) => enter(group, &mut grouped, plan),
             None => drop(unknown.insert(*id)),

@@ -48,6 +48,16 @@ impl Control {
         self.read(move |store| tenants(store, &snapshot, principal)).await
     }
 
+    /// A tenant with its name, if there is one.
+    pub async fn tenant_named(&self, id: &TenantId) -> Result<Vec<(TenantId, String)>, Fault> {
+        let id = id.clone();
+        self.read(move |store| {
+            let tenant = store.find::<Tenant>(&RecordId::Tenant(id))?;
+            Ok(tenant.into_iter().map(|tenant| (tenant.value.id, tenant.value.name)).collect())
+        })
+        .await
+    }
+
     pub(super) async fn person(&self, user: Stored<User>) -> Result<Stored<Person>, Fault> {
         let snapshot = self.published.load();
         self.read(move |store| whole(store, &snapshot, user)).await

@@ -66,12 +66,17 @@ impl Control {
             .write(&authority, now, move |store| {
                 let user = find::<User>(store, &RecordId::User(user))?;
                 // What was found right may not be so any more.
-                if user.value.disabled || user.value.password_hash.as_deref() != account.password_hash.as_deref() {
+                if user.value.disabled
+                    || user.value.password_hash.as_deref() != account.password_hash.as_deref()
+                {
                     return Err(Fault::Unauthenticated);
                 }
                 let id = session.record_id();
                 Ok(Plan {
-                    expect: vec![(user.value.record_id(), Expect::Version(user.version)), (id, Expect::Absent)],
+                    expect: vec![
+                        (user.value.record_id(), Expect::Version(user.version)),
+                        (id, Expect::Absent),
+                    ],
                     changes: vec![Change::Put(session.clone().into())],
                     value: user.value.name,
                 })
@@ -145,12 +150,7 @@ pub fn knows_csrf(signed_in: &SignedIn, shown: &str) -> bool {
 }
 
 /// Plans to end the sessions of a user, but for one.
-pub(super) fn end_all<T>(
-    store: &Store,
-    user: Id,
-    but: Option<Id>,
-    plan: &mut Plan<T>,
-) -> Result<(), Fault> {
+pub(super) fn end_all<T>(store: &Store, user: Id, but: Option<Id>, plan: &mut Plan<T>) -> Result<(), Fault> {
     let theirs = |session: &Session| session.user == user && Some(session.id) != but;
     for session in those(store, usize::MAX, &theirs)? {
         delete(&session, plan);

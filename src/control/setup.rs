@@ -4,8 +4,7 @@
 use super::admission::admit;
 use super::{Authority, Control, Fault, Name, NewTenant, Origin, Plan, Prose, draw, users};
 use crate::model::{
-    Binding, Id, ManagedRole, Member, Principal, RoleId, Secret, Subject, TenantId, Timestamp, User,
-    UserName,
+    Binding, Id, ManagedRole, Member, Principal, RoleId, Secret, Subject, TenantId, Timestamp, User, UserName,
 };
 use crate::store::{Change, Cut, Expect, Kind, Order, RecordId, Recorded, Store, within};
 
@@ -26,7 +25,12 @@ impl Control {
 
     /// Makes the first super admin, and the tenant if one is named. None, and nothing done, when the
     /// instance is somebody's.
-    pub async fn set_up(&self, first: FirstUser, origin: Origin, now: Timestamp) -> Result<Option<User>, Fault> {
+    pub async fn set_up(
+        &self,
+        first: FirstUser,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Option<User>, Fault> {
         if self.is_set_up().await? {
             return Ok(None);
         }

@@ -122,7 +122,14 @@ impl Control {
                 after.password_hash = hash;
             }
             let mut plan = change_of(store, &before, after, own)?;
-            settle(store, &*caught_up(store, &published)?, Principal::User(id), &change.places, now, &mut plan)?;
+            settle(
+                store,
+                &*caught_up(store, &published)?,
+                Principal::User(id),
+                &change.places,
+                now,
+                &mut plan,
+            )?;
             Ok(plan)
         });
         self.person(changed.await?).await
@@ -184,7 +191,12 @@ pub(super) fn made(user: User) -> Plan<User> {
 /// Plans the change of a user, and what follows: the old name is free, sessions end with the
 /// password and the access upon which they stand, and a super admin is left. `own` is the session
 /// that asks, which stays.
-fn change_of(store: &Store, before: &Stored<User>, after: User, own: Option<Id>) -> Result<Plan<User>, Fault> {
+fn change_of(
+    store: &Store,
+    before: &Stored<User>,
+    after: User,
+    own: Option<Id>,
+) -> Result<Plan<User>, Fault> {
     let user = &before.value;
     let mut plan = Plan {
         expect: vec![(user.record_id(), Expect::Version(before.version))],
@@ -218,9 +230,7 @@ fn leads(user: &User) -> bool {
 /// Refuses what would leave no super admin but `this`: an enabled user, or a service account of the
 /// instance. The one that is found is expected to stay.
 pub(super) fn another_super_admin<T>(store: &Store, this: Id, plan: &mut Plan<T>) -> Result<(), Fault> {
-    let users = |record: &Record| {
-        User::of_record(record).is_some_and(|user| leads(user) && user.id != this)
-    };
+    let users = |record: &Record| User::of_record(record).is_some_and(|user| leads(user) && user.id != this);
     let machines = |record: &Record| {
         ServiceAccount::of_record(record)
             .is_some_and(|account| account.super_admin && !account.disabled && account.id != this)

@@ -95,6 +95,10 @@ impl Gateway {
         let admin_task = {
             let (shown, ready) = (metrics.clone(), ready.clone());
             let router = admin::router(admin::Wiring {
+                sessions: admin::Sessions {
+                    ttl: settings.admin.session_ttl,
+                    secure: settings.admin.tls.is_some(),
+                },
                 control,
                 ready: Box::new(move || ready.load(Ordering::Relaxed)),
                 metrics: Box::new(move || shown.render()),
