@@ -77,7 +77,9 @@ mod tests {
 
     fn ticket(secure: bool, lines: &[&'static str]) -> Result<Option<String>, Refusal> {
         let mut headers = HeaderMap::new();
-        lines.iter().for_each(|line| drop(headers.append(header::COOKIE, HeaderValue::from_static(line))));
+        for line in lines {
+            headers.append(header::COOKIE, HeaderValue::from_static(line));
+        }
         let found = Sessions { secure, ..Sessions::default() }.ticket(&headers)?;
         Ok(found.map(|ticket| ticket.reveal().to_owned()))
     }

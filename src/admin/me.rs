@@ -10,9 +10,10 @@ use utoipa::ToSchema;
 use super::State;
 use super::body::{Body, Rest, nullable};
 use super::caller::{Caller, Whence};
-use super::etag::{ETag, IfMatch};
+use super::etag::{ETag, IfMatch, Precondition};
 use super::problem::Refusal;
 use super::userform::{Auth, TenantName, email, given_name};
+use super::words;
 use crate::control::{Authority, Control, Flaws, NewPassword, OwnChange, Person, Vouched};
 use crate::model::{Invitation, Secret, Timestamp, User};
 use crate::store::Revision;
@@ -82,13 +83,13 @@ struct MyAuth {
 #[schema(as = MePatch)]
 pub(super) struct Patch {
     /// Nothing but the address that it is: only a super admin changes by what somebody signs in.
-    #[schema(max_length = 254)]
+    #[schema(value_type = Option<words::UserName>)]
     email: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>, max_length = 255)]
+    #[schema(value_type = Option<words::GivenName>)]
     first_name: Option<Option<String>>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>, max_length = 255)]
+    #[schema(value_type = Option<words::GivenName>)]
     last_name: Option<Option<String>>,
     #[serde(flatten)]
     #[schema(ignore)]
@@ -101,7 +102,7 @@ pub(super) struct Patch {
 pub(super) struct PasswordChange {
     #[schema(format = Password, max_length = 1024)]
     old_password: String,
-    #[schema(format = Password, min_length = 8, max_length = 1024)]
+    #[schema(value_type = words::NewPassword)]
     new_password: String,
     #[serde(flatten)]
     #[schema(ignore)]
@@ -157,7 +158,7 @@ pub(super) async fn read(Caller(authority): Caller, state: State) -> Result<impl
 #[utoipa::path(
     patch, path = "/api/v1/me", tag = "me",
     request_body(content((Patch = "application/json"), (Patch = "application/merge-patch+json"))),
-    params(("If-Match" = Option<String>, Header, description = "Only at one of these versions.")),
+    params(Precondition),
     responses((status = 200, description = "The caller.", body = Me,
         headers(("ETag" = String, description = "Its new version."))))
 )]

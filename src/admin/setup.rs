@@ -11,6 +11,7 @@ use super::State;
 use super::body::{Body, Rest, bytes, is};
 use super::caller::Whence;
 use super::problem::Refusal;
+use super::words;
 use crate::control::{FirstUser, Flaws, broken_rules};
 use crate::model::{Secret, TenantId, Timestamp, UserName};
 
@@ -25,12 +26,12 @@ pub(super) struct Setup {
 #[serde(expecting = "a JSON object")]
 #[schema(as = SetupForm)]
 pub(super) struct Form {
-    #[schema(example = "ann@example.com", min_length = 1, max_length = 254)]
+    #[schema(value_type = Option<words::UserName>)]
     username: Option<String>,
-    #[schema(format = Password, min_length = 8, max_length = 1024)]
+    #[schema(value_type = Option<words::NewPassword>)]
     password: Option<String>,
     /// A tenant to be made; the user becomes its Admin.
-    #[schema(example = "acme", max_length = 63, pattern = "^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+    #[schema(value_type = Option<words::TenantId>)]
     tenant: Option<String>,
     #[serde(flatten)]
     #[schema(ignore)]

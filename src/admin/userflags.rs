@@ -1,7 +1,6 @@
 //! `/api/v1/users/{id}/…`: single facts about a user, each with a route of its own as Kestra's
 //! clients know it.
 
-use axum::extract::Path;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -9,10 +8,12 @@ use utoipa::ToSchema;
 use super::State;
 use super::body::{Body, Rest};
 use super::caller::Caller;
-use super::etag::IfMatch;
+use super::etag::{IfMatch, Precondition};
+use super::path::Path;
 use super::problem::Refusal;
 use super::userform::{Shown, one_of};
 use super::users::{named, shown};
+use super::words;
 use crate::control::{Authority, Flaws, Seen, UserChange};
 use crate::model::{Secret, Timestamp};
 
@@ -21,7 +22,7 @@ use crate::model::{Secret, Timestamp};
 #[serde(expecting = "a JSON object")]
 #[schema(as = UserPassword)]
 pub(super) struct Password {
-    #[schema(format = Password, min_length = 8, max_length = 1024)]
+    #[schema(value_type = words::NewPassword)]
     password: String,
     #[serde(flatten)]
     #[schema(ignore)]
@@ -67,8 +68,8 @@ pub(super) struct Disabled {
 #[utoipa::path(
     patch, path = "/api/v1/users/{id}/password", tag = "users", request_body = Password,
     params(
-        ("id" = String, Path, description = "The user's id.", pattern = "^[0-9A-Za-z]{22}$"),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::Id), Path, description = "The user's id."),
+        Precondition,
     ),
     responses((status = 200, description = "The user.", body = Shown,
         headers(("ETag" = String, description = "Its new version."))))
@@ -88,8 +89,8 @@ pub(super) async fn password(
 #[utoipa::path(
     patch, path = "/api/v1/users/{id}/superadmin", tag = "users", request_body = SuperAdmin,
     params(
-        ("id" = String, Path, description = "The user's id.", pattern = "^[0-9A-Za-z]{22}$"),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::Id), Path, description = "The user's id."),
+        Precondition,
     ),
     responses(
         (status = 200, description = "The user.", body = Shown,
@@ -117,8 +118,8 @@ pub(super) async fn super_admin(
 #[utoipa::path(
     patch, path = "/api/v1/users/{id}/restricted", tag = "users", request_body = Restricted,
     params(
-        ("id" = String, Path, description = "The user's id.", pattern = "^[0-9A-Za-z]{22}$"),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::Id), Path, description = "The user's id."),
+        Precondition,
     ),
     responses((status = 200, description = "The user.", body = Shown,
         headers(("ETag" = String, description = "Its new version."))))
@@ -139,8 +140,8 @@ pub(super) async fn restricted(
 #[utoipa::path(
     patch, path = "/api/v1/users/{id}/disabled", tag = "users", request_body = Disabled,
     params(
-        ("id" = String, Path, description = "The user's id.", pattern = "^[0-9A-Za-z]{22}$"),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::Id), Path, description = "The user's id."),
+        Precondition,
     ),
     responses(
         (status = 200, description = "The user.", body = Shown,

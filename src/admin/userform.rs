@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::body::{Rest, nullable};
 use super::problem::Refusal;
+use super::words;
 use crate::control::{Flaws, Name, NewUser, Person, Places, UserChange, display_name};
 use crate::model::{Id, Secret, TenantId, User, UserName};
 
@@ -156,19 +157,19 @@ impl From<Person> for Entry {
 #[schema(as = UserForm)]
 pub(super) struct Form {
     /// By what the user signs in, in any case. No colon, no space.
-    #[schema(example = "ann@example.com", min_length = 1, max_length = 254, pattern = r"^[^\s:]{1,254}$")]
+    #[schema(value_type = Option<words::UserName>)]
     email: Option<String>,
     /// Instead of `email`; ignored beside it.
-    #[schema(example = "ann@example.com", max_length = 254)]
+    #[schema(value_type = Option<words::UserName>)]
     username: Option<String>,
     /// Empty when left out.
-    #[schema(example = "Ann", max_length = 255)]
+    #[schema(value_type = Option<words::GivenName>)]
     first_name: Option<String>,
     /// Empty when left out.
-    #[schema(example = "Lee", max_length = 255)]
+    #[schema(value_type = Option<words::GivenName>)]
     last_name: Option<String>,
     /// Left out: none when creating, the same as before when replacing.
-    #[schema(format = Password, min_length = 8, max_length = 1024)]
+    #[schema(value_type = Option<words::NewPassword>)]
     password: Option<String>,
     /// All the tenants to which the user shall have access. Left out when replacing: the same as
     /// before.
@@ -204,13 +205,13 @@ pub(super) enum Named {
 #[schema(as = UserPatch)]
 pub(super) struct Patch {
     /// By what the user signs in.
-    #[schema(example = "ann@example.com", min_length = 1, max_length = 254, pattern = r"^[^\s:]{1,254}$")]
+    #[schema(value_type = Option<words::UserName>)]
     email: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>, max_length = 255)]
+    #[schema(value_type = Option<words::GivenName>)]
     first_name: Option<Option<String>>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>, max_length = 255)]
+    #[schema(value_type = Option<words::GivenName>)]
     last_name: Option<Option<String>>,
     #[serde(flatten)]
     #[schema(ignore)]

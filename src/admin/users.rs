@@ -1,17 +1,18 @@
 //! `/api/v1/users`: the people of the instance, as Kestra's clients know them. For super admins.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::State;
 use super::body::Body;
 use super::caller::Caller;
-use super::etag::{ETag, IfMatch};
+use super::etag::{ETag, IfMatch, Precondition};
 use super::listing::{Listing, ListingQuery, Results};
+use super::path::Path;
 use super::problem::Refusal;
 use super::userform::{Auth, Entry, Form, Patch, Shown};
+use super::words;
 use crate::control::{Person, UserChange};
 use crate::model::{Id, Timestamp};
 use crate::store::Stored;
@@ -63,7 +64,7 @@ pub(super) async fn list(
 /// Shows a user.
 #[utoipa::path(
     get, path = "/api/v1/users/{id}", tag = "users",
-    params(("id" = String, Path, description = "The user's id.", pattern = "^[0-9A-Za-z]{22}$")),
+    params(("id" = inline(words::Id), Path, description = "The user's id.")),
     responses((status = 200, description = "The user.", body = Shown,
         headers(("ETag" = String, description = "Its version."))))
 )]
@@ -81,8 +82,8 @@ pub(super) async fn read(
 #[utoipa::path(
     put, path = "/api/v1/users/{id}", tag = "users", request_body = Form,
     params(
-        ("id" = String, Path, description = "The user's id.", pattern = "^[0-9A-Za-z]{22}$"),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::Id), Path, description = "The user's id."),
+        Precondition,
     ),
     responses(
         (status = 200, description = "The user.", body = Shown,
@@ -109,8 +110,8 @@ pub(super) async fn replace(
     patch, path = "/api/v1/users/{id}", tag = "users",
     request_body(content((Patch = "application/json"), (Patch = "application/merge-patch+json"))),
     params(
-        ("id" = String, Path, description = "The user's id.", pattern = "^[0-9A-Za-z]{22}$"),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::Id), Path, description = "The user's id."),
+        Precondition,
     ),
     responses(
         (status = 200, description = "The user.", body = Shown,
@@ -136,8 +137,8 @@ pub(super) async fn change(
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}", tag = "users",
     params(
-        ("id" = String, Path, description = "The user's id.", pattern = "^[0-9A-Za-z]{22}$"),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        ("id" = inline(words::Id), Path, description = "The user's id."),
+        Precondition,
     ),
     responses(
         (status = 204, description = "They are gone."),
@@ -159,9 +160,9 @@ pub(super) async fn delete(
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}/auths/{auth}", tag = "users",
     params(
-        ("id" = String, Path, description = "The user's id.", pattern = "^[0-9A-Za-z]{22}$"),
+        ("id" = inline(words::Id), Path, description = "The user's id."),
         ("auth" = String, Path, description = "The id of one of the user's `auths`.", max_length = 64),
-        ("If-Match" = Option<String>, Header, description = "Only at one of these versions."),
+        Precondition,
     ),
     responses(
         (status = 200, description = "The user.", body = Shown,
@@ -189,7 +190,7 @@ pub(super) async fn remove_auth(
 /// Ends all sessions of a user.
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}/refresh-token", tag = "users",
-    params(("id" = String, Path, description = "The user's id.", pattern = "^[0-9A-Za-z]{22}$")),
+    params(("id" = inline(words::Id), Path, description = "The user's id.")),
     responses((status = 204, description = "They have to sign in again."))
 )]
 pub(super) async fn end_sessions(

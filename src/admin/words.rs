@@ -16,6 +16,26 @@ use utoipa::{PartialSchema, ToSchema};
 )]
 pub(super) struct TenantId(String);
 
+/// An id that the gateway has drawn.
+#[derive(ToSchema)]
+#[schema(example = "2XDKrmqyHDkoGnU11wlj87", min_length = 22, max_length = 22, pattern = "^[0-9A-Za-z]{22}$")]
+pub(super) struct Id(String);
+
+/// By what a user signs in: an e-mail address as a rule, in any case.
+#[derive(ToSchema)]
+#[schema(example = "ann@example.com", min_length = 1, max_length = 254, pattern = r"^[!-9;-~]{1,254}$")]
+pub(super) struct UserName(String);
+
+/// A first or last name: one line, or nothing.
+#[derive(ToSchema)]
+#[schema(example = "Ann", max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]{0,255}$")]
+pub(super) struct GivenName(String);
+
+/// A new password. The policy may want more of it.
+#[derive(ToSchema)]
+#[schema(format = Password, min_length = 8, max_length = 1024)]
+pub(super) struct NewPassword(String);
+
 /// The `kid` of a key: printable ASCII without space.
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]{1,256}$")]

@@ -1,14 +1,11 @@
 //! New passwords: judged by the policy, and hashed where that holds up nobody, a few at a time.
 
 use super::{Control, Fault, blocking};
-use crate::auth::password;
+use crate::auth::password::{self, Policy};
 use crate::model::Secret;
 
 /// Passwords hashed at once: each takes a core and 19 MiB.
 pub(super) const AT_ONCE: usize = 2;
-const SHORTEST: usize = 8;
-/// Bytes.
-const LONGEST: usize = 1024;
 
 impl Control {
     /// The hash of a new password of `user`, if there is one and it will do.
@@ -28,13 +25,6 @@ impl Control {
 }
 
 /// The rules that a new password of `user` breaks, each as what it has to be; none when it will do.
-pub fn broken_rules(_user: &str, password: &Secret) -> Vec<String> {
-    let mut broken = Vec::new();
-    if password.reveal().chars().count() < SHORTEST {
-        broken.push(format!("a password has at least {SHORTEST} characters"));
-    }
-    if password.reveal().len() > LONGEST {
-        broken.push(format!("a password has at most {LONGEST} bytes"));
-    }
-    broken
+pub fn broken_rules(user: &str, password: &Secret) -> Vec<String> {
+    Policy::default().broken(user, password)
 }

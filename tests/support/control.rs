@@ -12,7 +12,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
-use tenantry::admin::{Wiring, router, serve};
+use tenantry::admin::{Sessions, Wiring, router, serve};
 use tenantry::control::Control;
 use tenantry::model::{Secret, Timestamp};
 use tenantry::snapshot::{Published, Routes, Snapshot, follow};
@@ -136,6 +136,7 @@ impl Port {
         assert!(drawn.is_none(), "a given password is not shown");
         let wiring = Wiring {
             control,
+            sessions: Sessions::default(),
             ready: Box::new(|| true),
             metrics: Box::new(|| METRICS.to_owned()),
             listeners: Vec::new(),
