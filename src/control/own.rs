@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::person::Person;
-use super::{Authority, Control, Fault, Name, Seen, UserChange, find};
+use super::{Authority, Control, Fault, Name, Seen, UserChange, broken_rules, find};
 use crate::model::{Invitation, Principal, Secret, Timestamp, User, UserName};
 use crate::store::{Cut, Kind, Order, Record, RecordId, Recorded, Store, Stored};
 
@@ -59,6 +59,10 @@ impl Control {
         (now, at): (Timestamp, Instant),
     ) -> Result<(), Fault> {
         let account = authority.require_own()?;
+        let broken = broken_rules(&account.name, &new);
+        if !broken.is_empty() {
+            return Err(Fault::invalid("newPassword", broken.join("; ")));
+        }
         let known = self.authenticate(&account.name, old, address, at).await;
         known.map_err(|fault| match fault {
             Fault::Unauthenticated => Fault::invalid("oldPassword", "is not your password"),

@@ -64,7 +64,7 @@ impl Control {
         let signed_in = SignedIn { session: id, csrf: csrf(&ticket, id), expires_at };
         let written = self
             .write(&authority, now, move |store| {
-                let user = find::<User>(store, &RecordId::User(user))?;
+                let user = store.find::<User>(&RecordId::User(user))?.ok_or(Fault::Unauthenticated)?;
                 // What was found right may not be so any more.
                 if user.value.disabled
                     || user.value.password_hash.as_deref() != account.password_hash.as_deref()

@@ -88,6 +88,7 @@ impl Gateway {
             tokio::spawn(show_snapshot(published.clone(), metrics.clone())),
             tokio::spawn(certificates::watch(watched.clone(), metrics.clone())),
             tokio::spawn(control::issuers::keep(control.clone(), fetcher)),
+            tokio::spawn(sweep_sessions(control.clone())),
         ];
 
         let ready = Arc::new(AtomicBool::new(true));
@@ -330,6 +331,18 @@ async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
         tokio::time::sleep(Duration::from_secs(1)).await;
         if changes.changed().await.is_err() {
             return;
+        }
+    }
+}
+
+/// How often sessions that are over are deleted. Nobody is let in by one in between.
+const SWEEP: Duration = Duration::from_secs(10 * 60);
+
+async fn sweep_sessions(control: Arc<Control>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        if let Err(error) = control.sweep_sessions(Timestamp::now()).await {
+            tracing::warn!(%error, "sessions that are over could not be deleted");
         }
     }
 }

@@ -26,6 +26,7 @@ pub const PASSWORD: &str = "planted-s3cret:with-colon";
 pub const METRICS: &str = "tenantry_up 1\n";
 
 pub struct Port {
+    pub control: Arc<Control>,
     pub store: Arc<Store>,
     pub published: Arc<Published>,
     pub address: SocketAddr,
@@ -127,15 +128,27 @@ impl Port {
 
     /// A port with one admin, [`USER`].
     pub async fn start() -> Port {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        log();
         let dir = tempfile::tempdir().expect("a directory");
         let (control, store, published) = control(&dir);
         let first = (Some(USER.to_owned()), Some(Secret::new(PASSWORD.to_owned())));
         let drawn = control.first_admin(first.0, first.1, Timestamp::now()).await.expect("an admin");
         assert!(drawn.is_none(), "a given password is not shown");
+        Port::open(dir, (control, store, published)).await
+    }
+
+    /// A port of an instance that is nobody's.
+    pub async fn vacant() -> Port {
+        let dir = tempfile::tempdir().expect("a directory");
+        let parts = control(&dir);
+        Port::open(dir, parts).await
+    }
+
+    async fn open(dir: TempDir, parts: (Arc<Control>, Arc<Store>, Arc<Published>)) -> Port {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        log();
+        let (control, store, published) = parts;
         let wiring = Wiring {
-            control,
+            control: control.clone(),
             sessions: Sessions::default(),
             ready: Box::new(|| true),
             metrics: Box::new(|| METRICS.to_owned()),
@@ -150,7 +163,7 @@ impl Port {
         let document = client.get(format!("http://{address}/api/v1/openapi.json")).send().await;
         let document = document.expect("an answer").json().await.expect("JSON");
         let (stop, served) = (Some(stop), Some(served));
-        Port { store, published, address, client, document, stop, served, _dir: dir }
+        Port { control, store, published, address, client, document, stop, served, _dir: dir }
     }
 
     pub fn document(&self) -> &Value {
@@ -219,9 +232,13 @@ impl Port {
     /// The statuses that the document has for an operation; none when it has no such operation.
     fn documented(&self, method: &Method, path: &str) -> Option<Vec<String>> {
         let paths = self.document["paths"].as_object().expect("paths");
-        let exact = paths.get(path);
-        let template = path.rsplit_once('/').map(|(parent, _)| format!("{parent}/{{id}}"));
-        let item = exact.or_else(|| paths.get(&template?))?;
+        let fits = |template: &str| {
+            let mut pairs = template.split('/').zip(path.split('/'));
+            template.split('/').count() == path.split('/').count()
+                && pairs.all(|(own, given)| own == given || own.starts_with('{'))
+        };
+        let item =
+            paths.get(path).or_else(|| paths.iter().find(|(own, _)| fits(own)).map(|(_, item)| item))?;
         let operation = item.get(method.as_str().to_lowercase())?;
         Some(operation["responses"].as_object().expect("responses").keys().cloned().collect())
     }
