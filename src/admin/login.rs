@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Form, Json};
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ impl<S: Sync> FromRequestParts<S> for SameOrigin {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
-        match parts.headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
+        match parts.headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
             None | Some(b"same-origin" | b"none") => Ok(SameOrigin),
             Some(_) => Err(Refusal::OtherSite),
         }

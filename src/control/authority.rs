@@ -21,7 +21,7 @@ pub struct Authority {
     request_id: String,
     super_admin: bool,
     /// The session by which the caller was recognised.
-    session: Option<SignedIn>,
+    session: Option<Arc<SignedIn>>,
     speaker: Speaker,
 }
 
@@ -81,7 +81,7 @@ impl Authority {
 
     /// A user who has shown a session's ticket.
     pub(super) fn signed_in(account: Arc<Account>, session: SignedIn) -> Self {
-        Authority { session: Some(session), ..Authority::user(account, Via::Session) }
+        Authority { session: Some(Arc::new(session)), ..Authority::user(account, Via::Session) }
     }
 
     /// A user who has shown a password or a session.
@@ -169,7 +169,7 @@ impl Authority {
 
     /// The session by which the caller was recognised; none when it was by something else.
     pub fn session(&self) -> Option<&SignedIn> {
-        self.session.as_ref()
+        self.session.as_deref()
     }
 
     /// The user who asks for a change of their own account. Refuses restricted users, and tokens

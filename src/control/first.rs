@@ -14,7 +14,7 @@ impl Control {
         given: Option<Secret>,
         now: Timestamp,
     ) -> Result<Option<(String, Secret)>, Fault> {
-        if self.read(|store| any_user(store)).await? {
+        if self.read(any_user).await? {
             return Ok(None);
         }
         let name = user.unwrap_or_else(|| "admin".to_owned());

@@ -135,7 +135,9 @@ impl Control {
             let sweep = move |store: &Store| {
                 let over = over(store, now, SWEPT_AT_ONCE)?;
                 let mut plan = Plan { expect: Vec::new(), changes: Vec::new(), value: over.len() };
-                over.iter().for_each(|session| delete(session, &mut plan));
+                for session in &over {
+                    delete(session, &mut plan);
+                }
                 Ok(plan)
             };
             swept += self.write(&Authority::system(), now, sweep).await?.value;

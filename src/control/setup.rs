@@ -1,6 +1,8 @@
 //! The first super admin and the first tenant, made by whoever comes first to an instance that is
 //! nobody's: one without any user and any service account of its own.
 
+use std::collections::BTreeMap;
+
 use super::admission::admit;
 use super::{Authority, Control, Fault, Name, NewTenant, Origin, Plan, Prose, draw, users};
 use crate::model::{
@@ -20,7 +22,7 @@ pub struct FirstUser {
 impl Control {
     /// Whether the instance is somebody's.
     pub async fn is_set_up(&self) -> Result<bool, Fault> {
-        self.read(|store| anybody(store)).await
+        self.read(anybody).await
     }
 
     /// Makes the first super admin, and the tenant if one is named. None, and nothing done, when the
@@ -86,7 +88,7 @@ impl Control {
             created_at: now,
         };
         let principal = Principal::User(user);
-        let member = Member { tenant: id, principal, groups: Default::default(), created_at: now };
+        let member = Member { tenant: id, principal, groups: BTreeMap::new(), created_at: now };
         self.write(authority, now, move |store| {
             let mut plan = Plan {
                 expect: vec![(binding.record_id(), Expect::Absent)],

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::model::{AuditEntry, ManagedRole, Member, Principal, RoleId, Subject, Timestamp, TokenUse};
+use tenantry::snapshot::Effective;
 use tenantry::store::{Change, RecordId, UniqueName};
 
 use crate::cast::{
@@ -227,7 +228,7 @@ async fn tenants_and_groups_are_replaced_as_a_whole() {
     let member = stored(&port, &RecordId::Member(tenant_id("acme"), Principal::User(ann_id)));
     assert!(member == Some(owner("acme", ann_id, 1).into()));
     let globex = RecordId::Member(tenant_id("globex"), Principal::User(ann_id));
-    assert!(rights("globex").is_some_and(|held| held == Default::default()), "no default role, no rights");
+    assert!(rights("globex").is_some_and(|held| held == Effective::default()), "no default role, no rights");
 
     let one = put(json!({"groups": [g2]})).await;
     assert_eq!(one["groups"], json!([{"id": g2, "tenantId": "globex"}]));

@@ -1,5 +1,6 @@
 //! A running admin port over a store of its own, without a data plane, and a client that checks of
 //! every answer what must hold of all: its status is documented, nobody stores it, no secret is in it.
+#![allow(dead_code, reason = "every test binary uses its own part of this")]
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
