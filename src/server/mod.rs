@@ -96,10 +96,7 @@ impl Gateway {
         let admin_task = {
             let (shown, ready) = (metrics.clone(), ready.clone());
             let router = admin::router(admin::Wiring {
-                sessions: admin::Sessions {
-                    ttl: settings.admin.session_ttl,
-                    secure: settings.admin.tls.is_some(),
-                },
+                sessions: sessions(&settings.admin),
                 control,
                 ready: Box::new(move || ready.load(Ordering::Relaxed)),
                 metrics: Box::new(move || shown.render()),
@@ -333,6 +330,10 @@ async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
             return;
         }
     }
+}
+
+fn sessions(port: &config::AdminPort) -> admin::Sessions {
+    admin::Sessions { ttl: port.session_ttl, secure: port.tls.is_some() }
 }
 
 /// How often sessions that are over are deleted. Nobody is let in by one in between.
