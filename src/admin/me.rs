@@ -12,10 +12,11 @@ use super::body::{Body, Rest, nullable};
 use super::caller::{Caller, Whence};
 use super::etag::{ETag, IfMatch, Precondition};
 use super::problem::Refusal;
-use super::userform::{Auth, TenantName, email, given_name};
+use super::userform::{email, given_name};
+use super::userview::{Auth, TenantName};
 use super::words;
 use crate::control::{Authority, Control, Flaws, NewPassword, OwnChange, Person, Vouched};
-use crate::model::{Invitation, Secret, Timestamp, User};
+use crate::model::{Secret, Timestamp, User};
 use crate::store::Revision;
 
 /// A caller.
@@ -109,39 +110,6 @@ pub(super) struct PasswordChange {
     rest: Rest,
 }
 
-/// An invitation as whoever is invited sees it.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Invited {
-    id: String,
-    tenant_id: String,
-    email: String,
-    status: Status,
-    is_expired: bool,
-    /// The roles to which whoever accepts is bound.
-    roles: Vec<String>,
-    group_ids: Vec<String>,
-    super_admin: bool,
-    /// RFC 3339.
-    #[schema(format = DateTime)]
-    sent_at: String,
-    #[schema(format = DateTime)]
-    expired_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    accepted_at: Option<String>,
-}
-
-/// What has become of an invitation.
-#[derive(Serialize, ToSchema, PartialEq, Eq)]
-#[serde(rename_all = "UPPERCASE")]
-#[schema(as = MyInvitationStatus)]
-enum Status {
-    Pending,
-    Accepted,
-    Expired,
-}
-
 /// Who am I?
 #[utoipa::path(
     get, path = "/api/v1/me", tag = "me", security(("basic" = []), ("bearer" = []), ("cookie" = [])),
@@ -196,20 +164,6 @@ pub(super) async fn password(
     control.change_own_password(&authority, passwords, origin.address, clock).await?;
     let (version, me) = seen(control, &authority).await?;
     Ok((version.map(ETag), Json(me)))
-}
-
-/// Lists the invitations to the address by which the caller signs in, in all tenants.
-#[utoipa::path(
-    get, path = "/api/v1/me/invitations", tag = "me",
-    responses((status = 200, description = "All of them, whatever has become of them.", body = Vec<Invited>))
-)]
-pub(super) async fn invitations(
-    Caller(authority): Caller,
-    state: State,
-) -> Result<Json<Vec<Invited>>, Refusal> {
-    let now = Timestamp::now();
-    let all = state.wiring.control.own_invitations(&authority).await?;
-    Ok(Json(all.into_iter().map(|invitation| Invited::of(invitation, now)).collect()))
 }
 
 /// The caller, and the version of the user if it is one.
@@ -271,30 +225,6 @@ impl Patch {
         };
         flaws.settle()?;
         Ok(change)
-    }
-}
-
-impl Invited {
-    fn of(invitation: Invitation, now: Timestamp) -> Self {
-        let status = match invitation.accepted_at {
-            Some(_) => Status::Accepted,
-            None if invitation.expires_at <= now => Status::Expired,
-            None => Status::Pending,
-        };
-        let roles = invitation.roles.iter().map(|invited| invited.role.text(&invitation.tenant)).collect();
-        Invited {
-            id: invitation.id.to_string(),
-            roles,
-            tenant_id: invitation.tenant.into(),
-            email: invitation.email.into(),
-            is_expired: status == Status::Expired,
-            status,
-            group_ids: invitation.groups.iter().map(ToString::to_string).collect(),
-            super_admin: invitation.super_admin,
-            sent_at: invitation.sent_at.to_string(),
-            expired_at: invitation.expires_at.to_string(),
-            accepted_at: invitation.accepted_at.map(|at| at.to_string()),
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod etag;
 mod explain;
 mod frame;
 mod health;
+mod invited;
 mod issuerform;
 mod issuers;
 mod keyform;
@@ -26,6 +27,7 @@ mod tenants;
 mod userflags;
 mod userform;
 mod users;
+mod userview;
 mod words;
 
 use std::net::SocketAddr;
@@ -99,7 +101,7 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(login::login))
         .routes(routes!(login::logout))
         .routes(routes!(me::read, me::change))
-        .routes(routes!(me::invitations))
+        .routes(routes!(invited::invitations))
         .routes(routes!(me::password))
         .routes(routes!(setup::auths))
         .routes(routes!(setup::state, setup::set_up))

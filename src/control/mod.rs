@@ -5,6 +5,7 @@
 mod admission;
 mod authority;
 mod chain;
+mod charge;
 mod departure;
 mod draw;
 mod fault;

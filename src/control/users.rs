@@ -2,14 +2,12 @@
 //! whom there is always one left.
 
 use super::admission::{Places, settle};
+use super::charge::{another_super_admin, leads};
 use super::departure::{caught_up, delete, depart};
 use super::person::Person;
 use super::{Authority, Control, Fault, Name, Plan, Search, Seen, draw, find, sessions};
-use crate::model::{Id, Principal, Secret, ServiceAccount, Timestamp, User, UserName};
-use crate::store::{
-    Change, Cut, Expect, Kind, Order, Page, Record, RecordId, Recorded, Store, Stored, TakenName, UniqueName,
-    within,
-};
+use crate::model::{Id, Principal, Secret, Timestamp, User, UserName};
+use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored, TakenName, UniqueName};
 
 /// A user to be made.
 #[derive(Clone)]
@@ -220,37 +218,6 @@ fn change_of(
         another_super_admin(store, user.id, &mut plan)?;
     }
     Ok(plan)
-}
-
-/// Whether a user is one of those of whom there is always one left.
-fn leads(user: &User) -> bool {
-    user.super_admin && !user.disabled
-}
-
-/// Refuses what would leave no super admin but `this`: an enabled user, or a service account of the
-/// instance. The one that is found is expected to stay.
-pub(super) fn another_super_admin<T>(store: &Store, this: Id, plan: &mut Plan<T>) -> Result<(), Fault> {
-    let users = |record: &Record| User::of_record(record).is_some_and(|user| leads(user) && user.id != this);
-    let machines = |record: &Record| {
-        ServiceAccount::of_record(record)
-            .is_some_and(|account| account.super_admin && !account.disabled && account.id != this)
-    };
-    let instance = within(None);
-    let first = |kind, within, wanted| {
-        let cut = Cut { kind, within, order: Order::Ascending, skip: 0, take: 1, wanted: Some(wanted) };
-        store.page(&cut).map(|page| page.items.into_iter().next())
-    };
-    let other = match first(Kind::User, None, &users)? {
-        Some(user) => Some(user),
-        None => first(Kind::ServiceAccount, Some(instance.as_str()), &machines)?,
-    };
-    match other {
-        Some(other) => {
-            plan.expect.push((other.value.id(), Expect::Version(other.version)));
-            Ok(())
-        }
-        None => Err(Fault::Conflict("this is the last super admin: make another one first".to_owned())),
-    }
 }
 
 /// Refuses a name that somebody has.
