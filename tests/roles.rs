@@ -19,5 +19,4 @@ mod together;
 mod walls;
 
 #[path = "support/control.rs"]
-#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod support;

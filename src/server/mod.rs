@@ -91,6 +91,7 @@ impl Gateway {
             tokio::spawn(show_snapshot(published.clone(), metrics.clone())),
             tokio::spawn(certificates::watch(watched.clone(), metrics.clone())),
             tokio::spawn(control::issuers::keep(control.clone(), fetcher)),
+            tokio::spawn(sweep_sessions(control.clone())),
         ];
 
         let uses = Uses::keep(control.clone());
@@ -99,6 +100,7 @@ impl Gateway {
         let admin_task = {
             let (shown, ready) = (metrics.clone(), ready.clone());
             let router = admin::router(admin::Wiring {
+                sessions: sessions(&settings.admin),
                 control,
                 ready: Box::new(move || ready.load(Ordering::Relaxed)),
                 metrics: Box::new(move || shown.render()),
@@ -332,6 +334,22 @@ async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
         tokio::time::sleep(Duration::from_secs(1)).await;
         if changes.changed().await.is_err() {
             return;
+        }
+    }
+}
+
+fn sessions(port: &config::AdminPort) -> admin::Sessions {
+    admin::Sessions { ttl: port.session_ttl, secure: port.tls.is_some() }
+}
+
+/// How often sessions that are over are deleted. Nobody is let in by one in between.
+const SWEEP: Duration = Duration::from_secs(10 * 60);
+
+async fn sweep_sessions(control: Arc<Control>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        if let Err(error) = control.sweep_sessions(Timestamp::now()).await {
+            tracing::warn!(%error, "sessions that are over could not be deleted");
         }
     }
 }
