@@ -25,24 +25,26 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
-        if !is_json(request.headers()) {
+        if !is(request.headers(), &["application/json", "application/merge-patch+json"]) {
             return Err(Refusal::MediaType);
         }
-        let bytes = read(request.into_body()).await?;
+        let bytes = bytes(request.into_body()).await?;
         parse(&bytes).map(Body)
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether a body is sent as one of these types.
+pub(super) fn is(headers: &HeaderMap, wanted: &[&str]) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(Ok(text)), None) = (types.next().map(|value| value.to_str()), types.next()) else {
         return false;
     };
     let essence = text.split(';').next().unwrap_or_default().trim();
-    ["application/json", "application/merge-patch+json"].iter().any(|json| essence.eq_ignore_ascii_case(json))
+    wanted.iter().any(|one| essence.eq_ignore_ascii_case(one))
 }
 
-async fn read(body: axum::body::Body) -> Result<Bytes, Refusal> {
+/// A body, read whole, within bounds.
+pub(super) async fn bytes(body: axum::body::Body) -> Result<Bytes, Refusal> {
     let whole = tokio::time::timeout(IN_TIME, Limited::new(body, MOST).collect());
     match whole.await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

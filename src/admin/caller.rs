@@ -1,22 +1,28 @@
 //! Who calls the admin port. Each scheme answers that it was not asked, whom it recognised, or that
 //! it was asked and refuses; a refused credential never counts as none.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 
 use super::problem::Refusal;
 use super::{Desk, frame};
 use crate::auth::{is_token, user_and_password};
-use crate::control::{Authority, Control, Fault};
+use crate::control::{Authority, Control, Fault, Origin, knows_csrf};
 use crate::model::Timestamp;
+
+const CSRF: &str = "x-csrf-token";
 
 /// Somebody who was recognised, and what they may.
 pub(super) struct Caller(pub Authority);
+
+/// From where a request comes, whoever sends it.
+pub(super) struct Whence(pub Origin);
 
 /// What one scheme makes of a request's credential.
 enum Outcome {
@@ -35,14 +41,14 @@ impl FromRequestParts<Arc<Desk>> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Refusal> {
-        let Some(credential) = Credential::of(&parts.headers)? else {
-            return Err(Fault::Unauthenticated.into());
-        };
         let control = &desk.wiring.control;
         let address = address(parts);
-        let outcome = match basic(control, &credential, address).await {
-            Outcome::NotRequested => bearer(control, &credential),
-            decided => decided,
+        let outcome = match Credential::of(&parts.headers)? {
+            None => cookie(desk, parts).await?,
+            Some(credential) => match basic(control, &credential, address).await {
+                Outcome::NotRequested => bearer(control, &credential),
+                decided => decided,
+            },
         };
         match outcome {
             Outcome::Authenticated(authority) => {
@@ -51,6 +57,14 @@ impl FromRequestParts<Arc<Desk>> for Caller {
             Outcome::Failed(refusal) => Err(refusal),
             Outcome::NotRequested => Err(Fault::Unauthenticated.into()),
         }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Whence {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Whence(Origin { address: address(parts), request_id: request_id(parts) }))
     }
 }
 
@@ -91,6 +105,25 @@ fn bearer(control: &Control, credential: &Credential<'_>) -> Outcome {
         return Outcome::NotRequested;
     }
     by_token(control, credential.value)
+}
+
+/// RFC 6265: a session's ticket. Browsers send it by themselves, so a write needs a proof besides
+/// that it is our own page that asks.
+async fn cookie(desk: &Desk, parts: &Parts) -> Result<Outcome, Refusal> {
+    let Some(ticket) = desk.wiring.sessions.ticket(&parts.headers)? else {
+        return Ok(Outcome::NotRequested);
+    };
+    let authority = match desk.wiring.control.resume(ticket, Timestamp::now()).await {
+        Ok(authority) => authority,
+        Err(fault) => return Ok(Outcome::Failed(fault.into())),
+    };
+    let mut shown = parts.headers.get_all(CSRF).iter();
+    let shown = shown.next().filter(|_| shown.next().is_none()).and_then(|shown| shown.to_str().ok());
+    let knows = authority.session().zip(shown).is_some_and(|(session, shown)| knows_csrf(session, shown));
+    match knows || matches!(parts.method, Method::GET | Method::HEAD) {
+        true => Ok(Outcome::Authenticated(authority)),
+        false => Ok(Outcome::Failed(Refusal::NoCsrf)),
+    }
 }
 
 fn by_token(control: &Control, token: &str) -> Outcome {

@@ -10,17 +10,20 @@ mod bindingform;
 mod bindings;
 mod body;
 mod caller;
+mod cookie;
 mod etag;
 mod explain;
 mod frame;
 mod groupform;
 mod groups;
 mod health;
+mod invited;
 mod issuerform;
 mod issuers;
 mod keyform;
 mod keys;
 mod listing;
+mod login;
 mod machines;
 mod me;
 mod memberform;
@@ -34,11 +37,16 @@ mod problem;
 mod roleform;
 mod roles;
 mod serve;
+mod setup;
 mod tenantform;
 mod tenantparts;
 mod tenants;
 mod tokenform;
 mod tokens;
+mod userflags;
+mod userform;
+mod users;
+mod userview;
 mod words;
 
 use std::net::SocketAddr;
@@ -53,11 +61,13 @@ use utoipa_axum::routes;
 use crate::control::Control;
 use problem::Refusal;
 
+pub use cookie::Sessions;
 pub use serve::serve;
 
 /// What the admin port stands upon.
 pub struct Wiring {
     pub control: Arc<Control>,
+    pub sessions: Sessions,
     /// Whether this node takes requests: `/-/ready`.
     pub ready: Box<dyn Fn() -> bool + Send + Sync>,
     /// The text of `/metrics`, in the Prometheus format.
@@ -109,7 +119,6 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(issuers::read, issuers::replace, issuers::remove))
         .routes(routes!(issuers::tenant_list, issuers::tenant_add))
         .routes(routes!(issuers::tenant_read, issuers::tenant_replace, issuers::tenant_remove))
-        .routes(routes!(me::read))
         .merge(of_tenants())
         .routes(routes!(tokens::list_own, tokens::make_own))
         .routes(routes!(tokens::revoke_own))
@@ -124,10 +133,32 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(tokens::revoke_of_tenants))
         .routes(routes!(tokens::list_of_users, tokens::make_of_users))
         .routes(routes!(tokens::revoke_of_users))
+        .merge(of_people())
         .routes(routes!(openapi::read))
         .routes(routes!(health::healthy))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+}
+
+/// People, their own accounts, and how they sign in.
+fn of_people() -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::new()
+        .routes(routes!(login::login))
+        .routes(routes!(login::logout))
+        .routes(routes!(me::read, me::change))
+        .routes(routes!(invited::invitations))
+        .routes(routes!(me::password))
+        .routes(routes!(setup::auths))
+        .routes(routes!(setup::state, setup::set_up))
+        .routes(routes!(setup::validate_password))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::read, users::replace, users::change, users::delete))
+        .routes(routes!(users::remove_auth))
+        .routes(routes!(users::end_sessions))
+        .routes(routes!(userflags::password))
+        .routes(routes!(userflags::super_admin))
+        .routes(routes!(userflags::restricted))
+        .routes(routes!(userflags::disabled))
 }
 
 /// What stands below `/api/v1/{tenant}`: who may what in a tenant.

@@ -5,7 +5,9 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     AllOfBuilder, Components, ContentBuilder, Header, HeaderBuilder, Info, ObjectBuilder, OpenApi,
     OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
@@ -17,6 +19,7 @@ use super::problem::Problem;
 
 const SCHEME: &str = "basic";
 const BEARER: &str = "bearer";
+const COOKIE: &str = "cookie";
 
 /// This document.
 #[utoipa::path(
@@ -33,7 +36,8 @@ pub(super) fn preamble() -> OpenApi {
     info.description = Some(
         "Tenants and trusted keys of a tenantry gateway. A write is live in the data plane of the answering \
          node when it is answered. Refusals are problems (RFC 9457); a refusal with 422 names each field that \
-         breaks a rule. Every record has an ETag, and writes take If-Match."
+         breaks a rule. Every record has an ETag, and writes take If-Match. \
+         Nobody acts as somebody else: there is no impersonation, whatever header asks for it."
             .to_owned(),
     );
     let mut components = Components::new();
@@ -47,6 +51,12 @@ pub(super) fn preamble() -> OpenApi {
         .description(Some("A tenant's token, as the data plane takes it. It may ask who it is."))
         .build();
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    let cookie = ApiKeyValue::with_description(
+        "tenantry",
+        "A session, from /login; over TLS its name is __Host-tenantry. Requests other than GET and HEAD need \
+         the header X-CSRF-TOKEN besides. Also taken from a cookie named JWT.",
+    );
+    components.add_security_scheme(COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     components.schemas.insert(Problem::name().into_owned(), Problem::schema());
     let mut nested = Vec::new();
     Problem::schemas(&mut nested);
@@ -54,7 +64,7 @@ pub(super) fn preamble() -> OpenApi {
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components))
-        .security(Some([SecurityRequirement::new(SCHEME, [""; 0])]))
+        .security(Some([SCHEME, COOKIE].map(|scheme| SecurityRequirement::new(scheme, [""; 0]))))
         .build()
 }
 

@@ -25,6 +25,15 @@ pub(super) enum Refusal {
     Malformed(String),
     #[error("the body must be sent as Content-Type: application/json")]
     MediaType,
+    #[error("the body must be sent as Content-Type: text/plain")]
+    NoPlainText,
+    /// What a cookie alone must not do.
+    #[error("a write by cookie needs the header X-CSRF-TOKEN, with the csrfToken of /api/v1/me")]
+    NoCsrf,
+    #[error("a page of another site may not do this")]
+    OtherSite,
+    #[error("this instance has been set up already; sign in at /login")]
+    SetUp,
     #[error("the body is larger than {} KiB", super::body::MOST / 1024)]
     TooLarge,
     #[error("the body did not arrive in time")]
@@ -70,7 +79,7 @@ impl Refusal {
         match self {
             Refusal::Fault(fault) => match fault {
                 Fault::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-                Fault::NotFound(_) => StatusCode::NOT_FOUND,
+                Fault::NotFound(_) | Fault::Missing(_) => StatusCode::NOT_FOUND,
                 Fault::Conflict(_) => StatusCode::CONFLICT,
                 Fault::Precondition(_) => StatusCode::PRECONDITION_FAILED,
                 Fault::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -80,9 +89,10 @@ impl Refusal {
                 Fault::Store(_) | Fault::Hash(_) | Fault::Broken => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Refusal::NoRoute | Refusal::NoRecord(_) => StatusCode::NOT_FOUND,
-            Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::Method | Refusal::SetUp => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::NoCsrf | Refusal::OtherSite => StatusCode::FORBIDDEN,
             Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
-            Refusal::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Refusal::MediaType | Refusal::NoPlainText => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Refusal::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
@@ -91,6 +101,9 @@ impl Refusal {
 
     fn extra_header(&self) -> Option<(header::HeaderName, HeaderValue)> {
         match self.status() {
+            StatusCode::METHOD_NOT_ALLOWED if matches!(self, Refusal::SetUp) => {
+                Some((header::ALLOW, HeaderValue::from_static("GET, HEAD")))
+            }
             StatusCode::UNAUTHORIZED => {
                 let basic = HeaderValue::from_static("Basic realm=\"tenantry\", charset=\"UTF-8\"");
                 Some((header::WWW_AUTHENTICATE, basic))

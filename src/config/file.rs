@@ -94,6 +94,8 @@ section! {
         address: Address = "127.0.0.1:9080",
         /// TLS 1.2 and 1.3. Plain HTTP when absent.
         tls: TlsFile,
+        /// How long somebody who has signed in stays so; a duration.
+        session_ttl: Time<60_000> = "12h",
     }
 }
 

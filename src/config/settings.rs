@@ -44,6 +44,8 @@ pub struct TlsFiles {
 pub struct AdminPort {
     pub address: SocketAddr,
     pub tls: Option<TlsFiles>,
+    /// How long a session lasts.
+    pub session_ttl: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +109,11 @@ impl Default for Settings {
                 tls: None,
                 limits: Limits::default(),
             }],
-            admin: AdminPort { address: local(9080), tls: None },
+            admin: AdminPort {
+                address: local(9080),
+                tls: None,
+                session_ttl: Duration::from_secs(12 * 60 * 60),
+            },
             store: StoreSettings { path: PathBuf::from("data") },
             issuers: IssuerSettings::default(),
             services: Vec::new(),

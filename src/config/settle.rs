@@ -145,7 +145,8 @@ impl Desk<'_> {
             );
         }
         self.ports.push(Port { owner: "the admin port".to_owned(), address, place });
-        AdminPort { address, tls }
+        let session_ttl = time(file.session_ttl, default.session_ttl);
+        AdminPort { address, tls, session_ttl }
     }
 
     fn telemetry(&self, key: Key<TelemetryFile>) -> Telemetry {

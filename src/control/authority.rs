@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Fault, Lack};
+use super::{Fault, Lack, SignedIn};
 use crate::auth::{Bearer, Identity};
 use crate::model::{Actor, Id, Membership, Power, Powers, Principal, Rights, TenantId, Timestamp};
 use crate::snapshot::{Account, Effective, Snapshot};
@@ -20,6 +20,8 @@ pub struct Authority {
     actor: Actor,
     request_id: String,
     super_admin: bool,
+    /// The session by which the caller was recognised.
+    session: Option<Arc<SignedIn>>,
     speaker: Speaker,
 }
 
@@ -68,7 +70,18 @@ impl Authority {
     /// The program itself: for what no caller asked for.
     pub(super) fn system() -> Self {
         let actor = Actor { kind: "system".to_owned(), name: "tenantry".to_owned(), ..Actor::default() };
-        Authority { actor, request_id: String::new(), super_admin: true, speaker: Speaker::System }
+        Authority {
+            actor,
+            request_id: String::new(),
+            super_admin: true,
+            session: None,
+            speaker: Speaker::System,
+        }
+    }
+
+    /// A user who has shown a session's ticket.
+    pub(super) fn signed_in(account: Arc<Account>, session: SignedIn) -> Self {
+        Authority { session: Some(Arc::new(session)), ..Authority::user(account, Via::Session) }
     }
 
     /// A user who has shown a password or a session.
@@ -77,6 +90,7 @@ impl Authority {
             actor: actor(&account, via),
             request_id: String::new(),
             super_admin: account.super_admin,
+            session: None,
             speaker: Speaker::Account { account, scopes: None, only: None },
         }
     }
@@ -89,6 +103,7 @@ impl Authority {
             actor: actor(&account, Via::ApiToken),
             request_id: String::new(),
             super_admin: account.super_admin && token.scopes.is_none() && token.tenant.is_none(),
+            session: None,
             speaker: Speaker::Account { account, scopes: token.scopes, only: token.tenant.clone() },
         }
     }
@@ -109,7 +124,7 @@ impl Authority {
             expires: Some(identity.deadline()).filter(|end| *end != u64::MAX).map(Timestamp::from_seconds),
         };
         let speaker = Speaker::Key(vouched);
-        Authority { actor, request_id: String::new(), super_admin: false, speaker }
+        Authority { actor, request_id: String::new(), super_admin: false, session: None, speaker }
     }
 
     /// The same, from an address and within a request, as the audit log shall have it.
@@ -157,6 +172,24 @@ impl Authority {
         match &self.speaker {
             Speaker::Key(vouched) => Some(vouched),
             Speaker::System | Speaker::Account { .. } => None,
+        }
+    }
+
+    /// The session by which the caller was recognised; none when it was by something else.
+    pub fn session(&self) -> Option<&SignedIn> {
+        self.session.as_deref()
+    }
+
+    /// The user who asks for a change of their own account. Refuses restricted users, and tokens
+    /// that do not have all of their owner's rights.
+    pub fn require_own(&self) -> Result<&Arc<Account>, Fault> {
+        match &self.speaker {
+            Speaker::Account { account, scopes: None, only: None }
+                if matches!(account.principal, Principal::User(_)) && !account.restricted =>
+            {
+                Ok(account)
+            }
+            Speaker::Account { .. } | Speaker::System | Speaker::Key(_) => Err(Fault::Forbidden(Lack::Own)),
         }
     }
 

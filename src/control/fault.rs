@@ -15,6 +15,9 @@ pub enum Fault {
     Invalid(Flaws),
     #[error("{0} does not exist")]
     NotFound(RecordId),
+    /// As [`Fault::NotFound`], of what is no record, or not known by a whole id.
+    #[error("{0} does not exist")]
+    Missing(String),
     /// It would contradict another record.
     #[error("{0}")]
     Conflict(String),

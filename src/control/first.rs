@@ -1,7 +1,6 @@
 //! The first super admin of an empty store. There is no default credential: it is given, or drawn.
 
 use super::{Authority, Control, Fault, draw, users};
-use crate::auth::password;
 use crate::model::{Secret, Timestamp, User, UserName};
 use crate::store::{Cut, Kind, Order, Store};
 
@@ -15,26 +14,20 @@ impl Control {
         given: Option<Secret>,
         now: Timestamp,
     ) -> Result<Option<(String, Secret)>, Fault> {
-        if self.read(|store| any_user(store)).await? {
+        if self.read(any_user).await? {
             return Ok(None);
         }
         let name = user.unwrap_or_else(|| "admin".to_owned());
         let name = UserName::parse(&name).map_err(|error| Fault::invalid("user", error))?;
-        let secret = match &given {
-            Some(secret) => checked_password(secret)?.clone(),
-            None => draw::password()?,
-        };
-        let hash = {
-            let secret = secret.clone();
-            super::blocking(move || Ok(password::hash(&secret)?)).await?
-        };
+        let secret = given.clone().map_or_else(draw::password, Ok)?;
+        let password_hash = self.hashed(name.as_str(), Some(secret.clone())).await?;
         let id = draw::id()?;
         let user = User {
             id,
             name: name.clone(),
             first_name: String::new(),
             last_name: String::new(),
-            password_hash: Some(hash),
+            password_hash,
             super_admin: true,
             disabled: false,
             restricted: false,
@@ -43,7 +36,7 @@ impl Control {
         };
         self.write(&Authority::system(), now, move |store| match any_user(store)? {
             true => Err(Fault::Conflict("there is a user already".to_owned())),
-            false => Ok(users::made(user.clone())),
+            false => users::made(store, user.clone()),
         })
         .await?;
         Ok(given.is_none().then(|| (String::from(name), secret)))
@@ -54,15 +47,4 @@ fn any_user(store: &Store) -> Result<bool, Fault> {
     let anyone =
         Cut { kind: Kind::User, within: None, order: Order::Ascending, skip: 0, take: 1, wanted: None };
     Ok(store.page(&anyone)?.total > 0)
-}
-
-const SHORTEST: usize = 8;
-
-fn checked_password(password: &Secret) -> Result<&Secret, Fault> {
-    match password.reveal().chars().count() {
-        0..SHORTEST => {
-            Err(Fault::invalid("password", format_args!("a password has at least {SHORTEST} characters")))
-        }
-        _ => Ok(password),
-    }
 }

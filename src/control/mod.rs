@@ -3,15 +3,19 @@
 //! this node has it. Knows no HTTP and no wire form.
 
 mod accounts;
+mod admission;
 mod authority;
 mod bindings;
 mod chain;
+mod charge;
+mod departure;
 mod draw;
 mod estate;
 mod fault;
 mod first;
 mod giver;
 mod groups;
+mod hashing;
 pub mod issuers;
 mod keys;
 mod login;
@@ -20,9 +24,13 @@ mod members;
 mod membership;
 mod names;
 mod options;
+mod own;
+mod person;
 mod profile;
 mod roles;
 mod search;
+mod sessions;
+mod setup;
 mod tenants;
 mod text;
 mod throttle;
@@ -33,26 +41,34 @@ mod users;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chain::Chain;
+use tokio::sync::Semaphore;
 
 use crate::model::{AuditEntry, Timestamp};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
 pub use accounts::{AccountChange, Machine, NewAccount};
+pub use admission::Places;
 pub use authority::{Authority, Via, Vouched};
 pub use bindings::{BindingEntry, Bindings, HolderEntry, NewBinding, Target};
 pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
 pub use groups::GroupForm;
+pub use hashing::broken_rules;
 pub use keys::{Conditions, Gives, KeyChange, NewKey};
 pub use members::{Assigned, InGroup, MemberEntry, Newcomer};
 pub use membership::Seat;
 pub use options::{Edit, MethodNames, OptionsChange, OptionsError, OwnUpstreams};
+pub use own::{NewPassword, OwnChange};
+pub use person::{Person, display_name};
 pub use profile::Profile;
 pub use roles::{RoleEntry, RoleForm};
 pub use search::{Filter, Listed, Search, Sort, Test};
+pub use sessions::{Entry, Origin, SignedIn, knows_csrf};
+pub use setup::FirstUser;
 pub use tenants::{NewTenant, TenantChange};
 pub use text::{Claim, LabelName, LabelValue, Leeway, LeewayError, Line, Name, Prose, TextError};
 pub use tokens::{MadeToken, NewToken, ShownToken, TokenOwner};
+pub use users::{NewUser, UserChange};
 
 /// How often a write is tried when others come between its reading and its commit.
 const ATTEMPTS: usize = 16;
@@ -69,6 +85,7 @@ pub struct Control {
     /// How the fetching of issuers' keys stands.
     board: issuers::Board,
     usage: usage::Usage,
+    hashing: Arc<Semaphore>,
 }
 
 /// The versions of a record that a caller is ready to change.
@@ -101,7 +118,8 @@ impl Control {
     pub fn new(store: Arc<Store>, published: Arc<Published>) -> Result<Self, StoreError> {
         let turn = Arc::new(Mutex::new(Chain::read(&store)?));
         let (usage, board) = (usage::Usage::new(), issuers::Board::default());
-        Ok(Control { login: login::Login::new(), usage, store, published, turn, board })
+        let (login, hashing) = (login::Login::new(), Arc::new(Semaphore::new(hashing::AT_ONCE)));
+        Ok(Control { store, published, turn, login, board, usage, hashing })
     }
 
     /// The state upon which this node decides now.

@@ -91,19 +91,14 @@ impl Gateway {
             tokio::spawn(show_snapshot(published.clone(), metrics.clone())),
             tokio::spawn(certificates::watch(watched.clone(), metrics.clone())),
             tokio::spawn(control::issuers::keep(control.clone(), fetcher)),
+            tokio::spawn(sweep_sessions(control.clone())),
         ];
 
         let uses = Uses::keep(control.clone());
         let ready = Arc::new(AtomicBool::new(true));
         metrics.set_ready(true);
         let admin_task = {
-            let (shown, ready) = (metrics.clone(), ready.clone());
-            let router = admin::router(admin::Wiring {
-                control,
-                ready: Box::new(move || ready.load(Ordering::Relaxed)),
-                metrics: Box::new(move || shown.render()),
-                listeners: shown_listeners(&settings, &listeners),
-            });
+            let router = admin::router(wiring(&settings, control, &metrics, &ready, &listeners));
             let pair = watched.iter().find(|pair| pair.listener == ADMIN);
             let tls = pair.map(Watched::admin_config).transpose()?;
             serve_admin(admin_listener, tls, router, admin_stopped, settings.drain.min(ADMIN_DRAIN))?
@@ -332,6 +327,36 @@ async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
         tokio::time::sleep(Duration::from_secs(1)).await;
         if changes.changed().await.is_err() {
             return;
+        }
+    }
+}
+
+/// What the admin port stands upon.
+fn wiring(
+    settings: &Settings,
+    control: Arc<Control>,
+    metrics: &Metrics,
+    ready: &Arc<AtomicBool>,
+    listeners: &[(String, SocketAddr)],
+) -> admin::Wiring {
+    let (metrics, ready, port) = (metrics.clone(), ready.clone(), &settings.admin);
+    admin::Wiring {
+        control,
+        sessions: admin::Sessions { ttl: port.session_ttl, secure: port.tls.is_some() },
+        ready: Box::new(move || ready.load(Ordering::Relaxed)),
+        metrics: Box::new(move || metrics.render()),
+        listeners: shown_listeners(settings, listeners),
+    }
+}
+
+/// How often sessions that are over are deleted. Nobody is let in by one in between.
+const SWEEP: Duration = Duration::from_secs(10 * 60);
+
+async fn sweep_sessions(control: Arc<Control>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        if let Err(error) = control.sweep_sessions(Timestamp::now()).await {
+            tracing::warn!(%error, "sessions that are over could not be deleted");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A running admin port over a store of its own, without a data plane, and a client that checks of
 //! every answer what must hold of all: its status is documented, nobody stores it, no secret is in it.
+#![allow(dead_code, reason = "every test binary uses its own part of this")]
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
-use tenantry::admin::{Wiring, router, serve};
+use tenantry::admin::{Sessions, Wiring, router, serve};
 use tenantry::control::Control;
 use tenantry::model::{Secret, Timestamp};
 use tenantry::snapshot::{Published, Routes, Snapshot, follow};
@@ -26,6 +27,7 @@ pub const PASSWORD: &str = "planted-s3cret:with-colon";
 pub const METRICS: &str = "tenantry_up 1\n";
 
 pub struct Port {
+    pub control: Arc<Control>,
     pub store: Arc<Store>,
     pub published: Arc<Published>,
     pub address: SocketAddr,
@@ -127,15 +129,28 @@ impl Port {
 
     /// A port with one admin, [`USER`].
     pub async fn start() -> Port {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        log();
         let dir = tempfile::tempdir().expect("a directory");
         let (control, store, published) = control(&dir);
         let first = (Some(USER.to_owned()), Some(Secret::new(PASSWORD.to_owned())));
         let drawn = control.first_admin(first.0, first.1, Timestamp::now()).await.expect("an admin");
         assert!(drawn.is_none(), "a given password is not shown");
+        Port::open(dir, (control, store, published)).await
+    }
+
+    /// A port of an instance that is nobody's.
+    pub async fn vacant() -> Port {
+        let dir = tempfile::tempdir().expect("a directory");
+        let parts = control(&dir);
+        Port::open(dir, parts).await
+    }
+
+    async fn open(dir: TempDir, parts: (Arc<Control>, Arc<Store>, Arc<Published>)) -> Port {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        log();
+        let (control, store, published) = parts;
         let wiring = Wiring {
-            control,
+            control: control.clone(),
+            sessions: Sessions::default(),
             ready: Box::new(|| true),
             metrics: Box::new(|| METRICS.to_owned()),
             listeners: Vec::new(),
@@ -149,7 +164,7 @@ impl Port {
         let document = client.get(format!("http://{address}/api/v1/openapi.json")).send().await;
         let document = document.expect("an answer").json().await.expect("JSON");
         let (stop, served) = (Some(stop), Some(served));
-        Port { store, published, address, client, document, stop, served, _dir: dir }
+        Port { control, store, published, address, client, document, stop, served, _dir: dir }
     }
 
     pub fn document(&self) -> &Value {

@@ -1,0 +1,99 @@
+//! A user as a whole: the record, and the tenants and groups that they are in.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{Control, Fault, Listed};
+use crate::model::{Id, Tenant, TenantId, User};
+use crate::snapshot::Snapshot;
+use crate::store::{Page, RecordId, Store, Stored};
+
+/// A user and where they belong.
+pub struct Person {
+    pub user: User,
+    /// The tenants to which they have access, sorted by id, with their names.
+    pub tenants: Vec<(TenantId, String)>,
+    pub groups: Vec<(TenantId, Id)>,
+}
+
+impl Listed for User {
+    const FIELDS: &'static [&'static str] =
+        &["id", "username", "email", "firstName", "lastName", "displayName"];
+
+    fn field(&self, name: &str) -> Cow<'_, str> {
+        match name {
+            "id" => self.id.to_string().into(),
+            "username" | "email" => self.name.as_str().into(),
+            "firstName" => self.first_name.as_str().into(),
+            "lastName" => self.last_name.as_str().into(),
+            "displayName" => display_name(self).into(),
+            _ => Cow::default(),
+        }
+    }
+}
+
+/// What people call a user: first and last name, or else the name to sign in by.
+pub fn display_name(user: &User) -> String {
+    let both = format!("{} {}", user.first_name, user.last_name);
+    match both.trim() {
+        "" => user.name.to_string(),
+        name => name.to_owned(),
+    }
+}
+
+impl Control {
+    /// The tenants to which somebody has access, sorted by id, with their names.
+    pub async fn tenants_of(&self, principal: Id) -> Result<Vec<(TenantId, String)>, Fault> {
+        let snapshot = self.published.load();
+        self.read(move |store| tenants(store, &snapshot, principal)).await
+    }
+
+    /// A tenant with its name, if there is one.
+    pub async fn tenant_named(&self, id: &TenantId) -> Result<Vec<(TenantId, String)>, Fault> {
+        let id = id.clone();
+        self.read(move |store| {
+            let tenant = store.find::<Tenant>(&RecordId::Tenant(id))?;
+            Ok(tenant.into_iter().map(|tenant| (tenant.value.id, tenant.value.name)).collect())
+        })
+        .await
+    }
+
+    pub(super) async fn person(&self, user: Stored<User>) -> Result<Stored<Person>, Fault> {
+        let snapshot = self.published.load();
+        self.read(move |store| whole(store, &snapshot, user)).await
+    }
+
+    pub(super) async fn people(&self, page: Page<User>) -> Result<Page<Person>, Fault> {
+        let snapshot = self.published.load();
+        self.read(move |store| {
+            let people = page.items.into_iter().map(|user| whole(store, &snapshot, user));
+            Ok(Page { items: people.collect::<Result<_, _>>()?, total: page.total })
+        })
+        .await
+    }
+}
+
+fn whole(
+    store: &Store,
+    snapshot: &Arc<Snapshot>,
+    Stored { version, value: user }: Stored<User>,
+) -> Result<Stored<Person>, Fault> {
+    let tenants = tenants(store, snapshot, user.id)?;
+    let groups = tenants.iter().filter_map(|(tenant, _)| {
+        let groups = snapshot.tenants.get(tenant.as_str())?.access.groups(user.id)?;
+        Some(groups.iter().map(|(group, _)| (tenant.clone(), *group)))
+    });
+    let groups = groups.flatten().collect();
+    Ok(Stored { version, value: Person { user, tenants, groups } })
+}
+
+fn tenants(store: &Store, snapshot: &Snapshot, principal: Id) -> Result<Vec<(TenantId, String)>, Fault> {
+    let mut tenants = Vec::new();
+    for id in snapshot.member_of.get(&principal).into_iter().flat_map(|tenants| tenants.iter()) {
+        // One that was deleted a moment ago is no more.
+        if let Some(tenant) = store.find::<Tenant>(&RecordId::Tenant(id.clone()))? {
+            tenants.push((id.clone(), tenant.value.name));
+        }
+    }
+    Ok(tenants)
+}

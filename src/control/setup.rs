@@ -1,0 +1,77 @@
+//! The first super admin and the first tenant, made by whoever comes first to an instance that is
+//! nobody's: one without any user and any service account of its own.
+
+use super::{Authority, Control, Fault, NewTenant, Origin, Plan, TenantChange, draw, users};
+use crate::model::{Secret, TenantId, Timestamp, User, UserName};
+use crate::store::{Cut, Kind, Order, RecordId, Store, within};
+
+/// Whom an instance shall belong to.
+#[derive(Clone)]
+pub struct FirstUser {
+    pub name: UserName,
+    pub password: Secret,
+    /// A tenant to be made, with the user as its Admin.
+    pub tenant: Option<TenantId>,
+}
+
+impl Control {
+    /// Whether the instance is somebody's.
+    pub async fn is_set_up(&self) -> Result<bool, Fault> {
+        self.read(anybody).await
+    }
+
+    /// Makes the first super admin, and the tenant if one is named. None, and nothing done, when the
+    /// instance is somebody's.
+    pub async fn set_up(
+        &self,
+        first: FirstUser,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Option<User>, Fault> {
+        if self.is_set_up().await? {
+            return Ok(None);
+        }
+        let password_hash = self.hashed(first.name.as_str(), Some(first.password)).await?;
+        let user = User {
+            id: draw::id()?,
+            name: first.name,
+            first_name: String::new(),
+            last_name: String::new(),
+            password_hash,
+            super_admin: true,
+            disabled: false,
+            restricted: false,
+            created_at: now,
+            updated_at: now,
+        };
+        let authority = Authority::system().within(origin.address.to_string(), origin.request_id);
+        let tenant = first.tenant.clone();
+        let made = self.write(&authority, now, move |store| {
+            if anybody(store)? {
+                return Ok(Plan { expect: Vec::new(), changes: Vec::new(), value: None });
+            }
+            if let Some(tenant) = tenant.clone().map(RecordId::Tenant)
+                && store.get(&tenant)?.is_some()
+            {
+                return Err(Fault::Conflict(format!("{tenant} exists already: leave it out")));
+            }
+            let Plan { expect, changes, value } = users::made(store, user.clone())?;
+            Ok(Plan { expect, changes, value: Some(value) })
+        });
+        let made = made.await?.value;
+        if let (Some(user), Some(tenant)) = (&made, first.tenant) {
+            let (admin, rest) = (Some(user.name.clone()), TenantChange::default());
+            self.create_tenant(&authority, NewTenant { id: tenant, admin, rest }, now).await?;
+        }
+        Ok(made)
+    }
+}
+
+fn anybody(store: &Store) -> Result<bool, Fault> {
+    let instance = within(None);
+    let any = |kind, within| {
+        let cut = Cut { kind, within, order: Order::Ascending, skip: 0, take: 1, wanted: None };
+        store.page(&cut).map(|page| page.total > 0)
+    };
+    Ok(any(Kind::User, None)? || any(Kind::ServiceAccount, Some(instance.as_str()))?)
+}
