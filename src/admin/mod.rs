@@ -133,6 +133,16 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(tokens::revoke_of_tenants))
         .routes(routes!(tokens::list_of_users, tokens::make_of_users))
         .routes(routes!(tokens::revoke_of_users))
+        .merge(of_people())
+        .routes(routes!(openapi::read))
+        .routes(routes!(health::healthy))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+}
+
+/// People, their own accounts, and how they sign in.
+fn of_people() -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::new()
         .routes(routes!(login::login))
         .routes(routes!(login::logout))
         .routes(routes!(me::read, me::change))
@@ -149,10 +159,6 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(userflags::super_admin))
         .routes(routes!(userflags::restricted))
         .routes(routes!(userflags::disabled))
-        .routes(routes!(openapi::read))
-        .routes(routes!(health::healthy))
-        .routes(routes!(health::ready))
-        .routes(routes!(health::metrics))
 }
 
 /// What stands below `/api/v1/{tenant}`: who may what in a tenant.

@@ -9,6 +9,7 @@ use super::body::Body;
 use super::caller::Caller;
 use super::etag::{ETag, IfMatch, Precondition};
 use super::listing::{Listing, ListingQuery, Results};
+use super::named::record;
 use super::path::Path;
 use super::problem::Refusal;
 use super::userform::{Form, Patch};
@@ -18,9 +19,8 @@ use crate::control::{Person, UserChange};
 use crate::model::{Id, Timestamp};
 use crate::store::Stored;
 
-/// The user that a path names. What is no id names none.
 pub(super) fn named(text: &str) -> Result<Id, Refusal> {
-    text.parse().map_err(|_| Refusal::NoRecord(format!("user {text:?}")))
+    record("user", text)
 }
 
 pub(super) fn shown(stored: Stored<Person>) -> (ETag, Json<Shown>) {

@@ -68,6 +68,16 @@ pub(super) struct GivenName(String);
 #[schema(format = Password, min_length = 8, max_length = 1024)]
 pub(super) struct NewPassword(String);
 
+/// A first or last name: one line, or nothing.
+#[derive(ToSchema)]
+#[schema(example = "Ann", max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]{0,255}$")]
+pub(super) struct GivenName(String);
+
+/// A new password. The policy may want more of it.
+#[derive(ToSchema)]
+#[schema(format = Password, min_length = 8, max_length = 1024)]
+pub(super) struct NewPassword(String);
+
 /// The `kid` of a key: printable ASCII without space.
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]{1,256}$")]

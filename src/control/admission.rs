@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::departure::{leave, memberships};
-use super::{Fault, Plan, draw, find};
-use crate::model::{Binding, Group, Id, Member, Membership, Principal, Subject, Tenant, TenantId, Timestamp};
+use super::{Fault, Plan, find, members};
+use crate::model::{Group, Id, Member, Membership, Principal, Tenant, TenantId, Timestamp};
 use crate::snapshot::Snapshot;
 use crate::store::{Change, Cut, Expect, Kind, Order, Record, RecordId, Recorded, Store, Stored};
 
@@ -14,20 +14,6 @@ use crate::store::{Change, Cut, Expect, Kind, Order, Record, RecordId, Recorded,
 pub struct Places {
     pub tenants: Option<BTreeSet<TenantId>>,
     pub groups: Option<BTreeSet<Id>>,
-}
-
-/// Plans to give somebody access to a tenant, with what the tenant gives to every new member.
-pub(super) fn admit<T>(store: &Store, member: Member, plan: &mut Plan<T>) -> Result<(), Fault> {
-    let tenant = find::<Tenant>(store, &RecordId::Tenant(member.tenant.clone()))?;
-    plan.expect.push((tenant.value.record_id(), Expect::Version(tenant.version)));
-    // Not to service accounts: who may make them would give themselves that role by it.
-    if let (Principal::User(user), Some(role)) = (member.principal, tenant.value.default_role) {
-        let subject = Subject::User(user);
-        let (tenant, created_at) = (member.tenant.clone(), member.created_at);
-        put(Binding { tenant, id: draw::id()?, subject, role, services: None, created_at }, plan);
-    }
-    put(member, plan);
-    Ok(())
 }
 
 /// Plans what makes somebody's places those.
@@ -60,8 +46,11 @@ pub(super) fn settle<T>(
         regroup(member, places, &groups, plan);
     }
     for (tenant, groups) in wanted {
-        let groups = groups.into_iter().map(|group| (group, Membership::Member)).collect();
-        admit(store, Member { tenant, principal, groups, created_at: now }, plan)?;
+        let tenant = find::<Tenant>(store, &RecordId::Tenant(tenant))?;
+        plan.expect.push((tenant.value.record_id(), Expect::Version(tenant.version)));
+        let mut found = members::found(store, &tenant.value, principal, now)?;
+        found.member.groups = groups.into_iter().map(|group| (group, Membership::Member)).collect();
+        members::put(&tenant.value, found, now, plan)?;
     }
     Ok(())
 }
@@ -129,12 +118,4 @@ fn anywhere(store: &Store, ids: &BTreeSet<Id>) -> Result<Vec<Stored<Group>>, Fau
         wanted: Some(&named),
     };
     Ok(store.page(&cut)?.items.into_iter().map(Stored::of).collect::<Result<_, _>>()?)
-}
-
-fn put<T, V>(record: T, plan: &mut Plan<V>)
-where
-    T: Recorded + Into<Record>,
-{
-    plan.expect.push((record.record_id(), Expect::Absent));
-    plan.changes.push(Change::Put(record.into()));
 }

@@ -1,5 +1,6 @@
 //! Who is in charge of the instance: there is always a super admin left.
 
+use super::machine::governs;
 use super::{Fault, Plan};
 use crate::model::{Id, ServiceAccount, User};
 use crate::store::{Cut, Expect, Kind, Order, Record, Recorded, Store, within};
@@ -14,8 +15,7 @@ pub(super) fn leads(user: &User) -> bool {
 pub(super) fn another_super_admin<T>(store: &Store, this: Id, plan: &mut Plan<T>) -> Result<(), Fault> {
     let users = |record: &Record| User::of_record(record).is_some_and(|user| leads(user) && user.id != this);
     let machines = |record: &Record| {
-        ServiceAccount::of_record(record)
-            .is_some_and(|account| account.super_admin && !account.disabled && account.id != this)
+        ServiceAccount::of_record(record).is_some_and(|account| governs(account) && account.id != this)
     };
     let instance = within(None);
     let first = |kind, within, wanted| {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::{Fault, Plan, sessions};
-use crate::model::{ApiToken, Binding, Id, Member, Principal, Subject, TenantId};
+use super::bindings::subject;
+use super::{Fault, Plan, sessions, tokens};
+use crate::model::{Binding, Member, Principal};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored, within};
 
@@ -35,9 +36,9 @@ pub(super) fn memberships(
 pub(super) fn leave<T>(store: &Store, member: &Stored<Member>, plan: &mut Plan<T>) -> Result<(), Fault> {
     let Member { tenant, principal, .. } = &member.value;
     delete(member, plan);
-    for binding in bindings_of(store, tenant, *principal)? {
-        delete(&binding, plan);
-    }
+    let bindings = store.all::<Binding>(Some(&within(Some(tenant))))?;
+    let theirs = bindings.iter().filter(|binding| binding.value.subject == subject(*principal));
+    theirs.for_each(|binding| delete(binding, plan));
     Ok(())
 }
 
@@ -51,10 +52,7 @@ pub(super) fn depart<T>(
     for member in memberships(store, snapshot, principal)? {
         leave(store, &member, plan)?;
     }
-    for token in store.all::<ApiToken>(Some(&format!("{}/", principal.id())))? {
-        delete(&token, plan);
-        plan.changes.push(Change::Delete(RecordId::TokenUse(token.value.id)));
-    }
+    tokens::forget_owner(store, principal, plan)?;
     match principal {
         Principal::User(user) => sessions::end_all(store, user, None, plan),
         Principal::ServiceAccount(_) => Ok(()),
@@ -65,21 +63,4 @@ pub(super) fn delete<T: Recorded, V>(stored: &Stored<T>, plan: &mut Plan<V>) {
     let id = stored.value.record_id();
     plan.expect.push((id.clone(), Expect::Version(stored.version)));
     plan.changes.push(Change::Delete(id));
-}
-
-fn bindings_of(
-    store: &Store,
-    tenant: &TenantId,
-    principal: Principal,
-) -> Result<Vec<Stored<Binding>>, Fault> {
-    let mut bindings = store.all::<Binding>(Some(&within(Some(tenant))))?;
-    bindings.retain(|binding| subject_is(binding.value.subject, principal.id()));
-    Ok(bindings)
-}
-
-fn subject_is(subject: Subject, principal: Id) -> bool {
-    match subject {
-        Subject::User(id) | Subject::ServiceAccount(id) => id == principal,
-        Subject::Group(_) => false,
-    }
 }

@@ -36,7 +36,7 @@ impl Control {
         };
         self.write(&Authority::system(), now, move |store| match any_user(store)? {
             true => Err(Fault::Conflict("there is a user already".to_owned())),
-            false => Ok(users::made(user.clone())),
+            false => users::made(store, user.clone()),
         })
         .await?;
         Ok(given.is_none().then(|| (String::from(name), secret)))

@@ -4,15 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::accounts::AccountChange;
+use super::charge::another_super_admin;
 use super::{Fault, Plan, find, tokens};
 use crate::model::{
     Binding, Group, Id, Member, Membership, Principal, ServiceAccount, Slug, Subject, Tenant, TenantId,
-    Timestamp, User,
+    Timestamp,
 };
 use crate::snapshot::Snapshot;
-use crate::store::{
-    Change, Cut, Expect, Order, Record, RecordId, Recorded, Store, Stored, TakenName, UniqueName, within,
-};
+use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored, TakenName, UniqueName, within};
 
 /// Somebody who gets access to tenants.
 pub(super) struct Joining {
@@ -88,14 +87,14 @@ pub(super) fn changed(
         updated_at: now,
         ..account.clone()
     };
-    if governs(&account) && !governs(&next) {
-        require_another_super_admin(store, account.id)?;
-    }
     let mut plan = Plan {
         expect: vec![(account.record_id(), Expect::Version(version))],
         changes: vec![Change::Put(next.clone().into())],
         value: next.clone(),
     };
+    if governs(&account) && !governs(&next) {
+        another_super_admin(store, account.id, &mut plan)?;
+    }
     if next.name != account.name {
         plan.changes.push(Change::Delete(RecordId::Name(name_of(&account))));
         take_name(store, &next, &mut plan)?;
@@ -121,12 +120,12 @@ pub(super) fn changed(
 /// The end of one, of its name and of its tokens; its access to tenants is for [`leave_all`].
 pub(super) fn gone(store: &Store, account: &Stored<ServiceAccount>) -> Result<Plan<()>, Fault> {
     let Stored { version, value: account } = account;
-    if governs(account) {
-        require_another_super_admin(store, account.id)?;
-    }
     let record = account.record_id();
     let changes = vec![Change::Delete(record.clone()), Change::Delete(RecordId::Name(name_of(account)))];
     let mut plan = Plan { expect: vec![(record, Expect::Version(*version))], changes, value: () };
+    if governs(account) {
+        another_super_admin(store, account.id, &mut plan)?;
+    }
     tokens::forget_owner(store, Principal::ServiceAccount(account.id), &mut plan)?;
     Ok(plan)
 }
@@ -148,25 +147,8 @@ pub(super) fn leave_all<T>(
 }
 
 /// Whether it counts as a super admin.
-fn governs(account: &ServiceAccount) -> bool {
+pub(super) fn governs(account: &ServiceAccount) -> bool {
     account.super_admin && !account.disabled
-}
-
-/// Refuses to let the last super admin go. `but` is the one that goes.
-fn require_another_super_admin(store: &Store, but: Id) -> Result<(), Fault> {
-    let user = |user: &User| user.super_admin && !user.disabled && user.id != but;
-    let machine = |account: &ServiceAccount| governs(account) && account.id != but;
-    if any(store, None, user)? || any(store, Some(&within(None)), machine)? {
-        return Ok(());
-    }
-    Err(Fault::Conflict("this is the last super admin: make another one first".to_owned()))
-}
-
-/// Whether there is such a record among those whose keys begin with `within`.
-fn any<T: Recorded>(store: &Store, within: Option<&str>, wanted: impl Fn(&T) -> bool) -> Result<bool, Fault> {
-    let wanted = |record: &Record| T::of_record(record).is_some_and(&wanted);
-    let (kind, order, wanted) = (T::KIND, Order::Ascending, Some(&wanted as &dyn Fn(&Record) -> bool));
-    Ok(store.page(&Cut { kind, within, order, skip: 0, take: 0, wanted })?.total > 0)
 }
 
 fn name_of(account: &ServiceAccount) -> UniqueName {

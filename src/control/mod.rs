@@ -118,8 +118,8 @@ impl Control {
     pub fn new(store: Arc<Store>, published: Arc<Published>) -> Result<Self, StoreError> {
         let turn = Arc::new(Mutex::new(Chain::read(&store)?));
         let (usage, board) = (usage::Usage::new(), issuers::Board::default());
-        let hashing = Arc::new(Semaphore::new(hashing::AT_ONCE));
-        Ok(Control { login: login::Login::new(), usage, store, published, turn, hashing, board })
+        let (login, hashing) = (login::Login::new(), Arc::new(Semaphore::new(hashing::AT_ONCE)));
+        Ok(Control { store, published, turn, login, board, usage, hashing })
     }
 
     /// The state upon which this node decides now.

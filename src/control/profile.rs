@@ -1,6 +1,6 @@
 //! Users and service accounts as a tenant sees them: by name, and whether they may belong to it.
 
-use super::Fault;
+use super::{Fault, display_name};
 use crate::model::{Id, Principal, ServiceAccount, TenantId, User};
 use crate::store::{RecordId, Store, Stored};
 
@@ -19,15 +19,10 @@ pub struct Profile {
 
 impl Profile {
     fn user(user: User) -> Self {
-        let whole = format!("{} {}", user.first_name, user.last_name);
-        let display = match whole.trim() {
-            "" => user.name.as_str().to_owned(),
-            whole => whole.to_owned(),
-        };
         Profile {
             principal: Principal::User(user.id),
+            display: display_name(&user),
             name: user.name.into(),
-            display,
             super_admin: user.super_admin,
             home: None,
         }

@@ -55,13 +55,13 @@ impl Control {
             {
                 return Err(Fault::Conflict(format!("{tenant} exists already: leave it out")));
             }
-            let Plan { expect, changes, value } = users::made(user.clone());
+            let Plan { expect, changes, value } = users::made(store, user.clone())?;
             Ok(Plan { expect, changes, value: Some(value) })
         });
         let made = made.await?.value;
-        if let (Some(user), Some(id)) = (&made, first.tenant) {
-            let new = NewTenant { id, admin: Some(user.name.clone()), rest: TenantChange::default() };
-            self.create_tenant(&authority, new, now).await?;
+        if let (Some(user), Some(tenant)) = (&made, first.tenant) {
+            let (admin, rest) = (Some(user.name.clone()), TenantChange::default());
+            self.create_tenant(&authority, NewTenant { id: tenant, admin, rest }, now).await?;
         }
         Ok(made)
     }

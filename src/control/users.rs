@@ -5,9 +5,9 @@ use super::admission::{Places, settle};
 use super::charge::{another_super_admin, leads};
 use super::departure::{caught_up, delete, depart};
 use super::person::Person;
-use super::{Authority, Control, Fault, Name, Plan, Search, Seen, draw, find, sessions};
+use super::{Authority, Control, Fault, Name, Plan, Search, Seen, draw, find, names, sessions};
 use crate::model::{Id, Principal, Secret, Timestamp, User, UserName};
-use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored, TakenName, UniqueName};
+use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored, UniqueName};
 
 /// A user to be made.
 #[derive(Clone)]
@@ -62,8 +62,7 @@ impl Control {
         };
         let (places, published) = (new.places, self.published.clone());
         let made = self.write(authority, now, move |store| {
-            free(store, &user.name)?;
-            let mut plan = made(user.clone());
+            let mut plan = made(store, user.clone())?;
             settle(store, &*caught_up(store, &published)?, Principal::User(id), &places, now, &mut plan)?;
             Ok(plan)
         });
@@ -176,14 +175,15 @@ impl UserChange {
     }
 }
 
-/// The writing of a user whose id and name nobody has.
-pub(super) fn made(user: User) -> Plan<User> {
-    let name = TakenName { name: unique(&user.name), id: user.id };
-    Plan {
-        expect: vec![(user.record_id(), Expect::Absent), (RecordId::Name(name.name.clone()), Expect::Absent)],
-        changes: vec![Change::Put(user.clone().into()), Change::Put(name.into())],
-        value: user,
-    }
+/// The writing of a user whose id nobody has. Refuses a name that somebody has.
+pub(super) fn made(store: &Store, user: User) -> Result<Plan<User>, Fault> {
+    let mut plan = Plan {
+        expect: vec![(user.record_id(), Expect::Absent)],
+        changes: vec![Change::Put(user.clone().into())],
+        value: user.clone(),
+    };
+    names::take(store, unique(&user.name), None, user.id, "another user", &mut plan)?;
+    Ok(plan)
 }
 
 /// Plans the change of a user, and what follows: the old name is free, sessions end with the
@@ -202,11 +202,8 @@ fn change_of(
         value: after.clone(),
     };
     if after.name != user.name {
-        free(store, &after.name)?;
-        let name = TakenName { name: unique(&after.name), id: after.id };
-        plan.expect.push((name.record_id(), Expect::Absent));
-        plan.changes.push(Change::Delete(RecordId::Name(unique(&user.name))));
-        plan.changes.push(Change::Put(name.into()));
+        let (name, old) = (unique(&after.name), unique(&user.name));
+        names::take(store, name, Some(old), user.id, "another user", &mut plan)?;
     }
     if after.disabled && !user.disabled {
         sessions::end_all(store, user.id, None, &mut plan)?;
@@ -218,14 +215,6 @@ fn change_of(
         another_super_admin(store, user.id, &mut plan)?;
     }
     Ok(plan)
-}
-
-/// Refuses a name that somebody has.
-fn free(store: &Store, name: &UserName) -> Result<(), Fault> {
-    match store.get(&RecordId::Name(unique(name)))? {
-        None => Ok(()),
-        Some(_) => Err(Fault::Conflict(format!("there is a user \"{name}\" already"))),
-    }
 }
 
 fn unique(name: &UserName) -> UniqueName {

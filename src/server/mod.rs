@@ -98,14 +98,7 @@ impl Gateway {
         let ready = Arc::new(AtomicBool::new(true));
         metrics.set_ready(true);
         let admin_task = {
-            let (shown, ready) = (metrics.clone(), ready.clone());
-            let router = admin::router(admin::Wiring {
-                sessions: sessions(&settings.admin),
-                control,
-                ready: Box::new(move || ready.load(Ordering::Relaxed)),
-                metrics: Box::new(move || shown.render()),
-                listeners: shown_listeners(&settings, &listeners),
-            });
+            let router = admin::router(wiring(&settings, control, &metrics, &ready, &listeners));
             let pair = watched.iter().find(|pair| pair.listener == ADMIN);
             let tls = pair.map(Watched::admin_config).transpose()?;
             serve_admin(admin_listener, tls, router, admin_stopped, settings.drain.min(ADMIN_DRAIN))?
@@ -338,8 +331,22 @@ async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
     }
 }
 
-fn sessions(port: &config::AdminPort) -> admin::Sessions {
-    admin::Sessions { ttl: port.session_ttl, secure: port.tls.is_some() }
+/// What the admin port stands upon.
+fn wiring(
+    settings: &Settings,
+    control: Arc<Control>,
+    metrics: &Metrics,
+    ready: &Arc<AtomicBool>,
+    listeners: &[(String, SocketAddr)],
+) -> admin::Wiring {
+    let (metrics, ready, port) = (metrics.clone(), ready.clone(), &settings.admin);
+    admin::Wiring {
+        control,
+        sessions: admin::Sessions { ttl: port.session_ttl, secure: port.tls.is_some() },
+        ready: Box::new(move || ready.load(Ordering::Relaxed)),
+        metrics: Box::new(move || metrics.render()),
+        listeners: shown_listeners(settings, listeners),
+    }
 }
 
 /// How often sessions that are over are deleted. Nobody is let in by one in between.
