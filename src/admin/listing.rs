@@ -201,7 +201,7 @@ mod tests {
     fn filters_name_a_field_and_a_test() {
         let query =
             [("filters[name][STARTS_WITH]", "a"), ("filters[q][EQUALS]", "b"), ("filters[id][IN]", "c,d")];
-        let search = listing(&query).ok().expect("filters");
+        let Ok(search) = listing(&query) else { panic!("these are filters") };
         let filter =
             |field: &str, test, value: &str| Filter { field: field.into(), test, value: value.into() };
         let filters = vec![filter("name", Test::StartsWith, "a"), filter("id", Test::In, "c,d")];

@@ -9,8 +9,8 @@ use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    AllOfBuilder, Components, ContentBuilder, Header, HeaderBuilder, Info, ObjectBuilder, OpenApi,
-    OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
+    Components, ContentBuilder, Header, HeaderBuilder, Info, ObjectBuilder, OpenApi, OpenApiBuilder, Ref,
+    RefOr, Response, ResponseBuilder, Schema, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -87,9 +87,14 @@ pub(super) fn finish(mut document: OpenApi) -> Bytes {
 
 /// The schema of a form of which one field, of its own kind, cannot be left out.
 pub(super) fn needing<F: ToSchema, K: ToSchema>(description: &str, field: &str) -> RefOr<Schema> {
-    let needed = ObjectBuilder::new().property(field, Ref::from_schema_name(K::name())).required(field);
-    let form = Ref::from_schema_name(F::name());
-    AllOfBuilder::new().description(Some(description)).item(form).item(needed).into()
+    let form = F::schema();
+    // Forms are objects: one object that has it all is easier to read, for programs too, than two that
+    // both must hold.
+    let RefOr::T(Schema::Object(mut form)) = form else { return form };
+    form.description = Some(description.to_owned());
+    form.properties.insert(field.to_owned(), Ref::from_schema_name(K::name()).into());
+    form.required.push(field.to_owned());
+    form.into()
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -150,7 +150,6 @@ impl ToSchema for Draft {
     }
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((Form::name().into_owned(), Form::schema()));
         Form::schemas(schemas);
     }
 }

@@ -59,7 +59,9 @@ fn clear_prefix<T>(
         Cut { kind, within: Some(prefix), order: Order::Ascending, skip: 0, take: usize::MAX, wanted: None };
     let found = store.page(&all)?.items;
     let ids = found.iter().map(|stored| stored.value.id()).collect();
-    found.into_iter().for_each(|stored| delete(stored.value.id(), stored.version, plan));
+    for stored in found {
+        delete(stored.value.id(), stored.version, plan);
+    }
     Ok(ids)
 }
 

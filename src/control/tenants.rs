@@ -1,6 +1,7 @@
 //! Tenants: made, shown, changed, deleted. Holds the rule that an org id is used once.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use tokio::runtime::Handle;
 
@@ -235,7 +236,7 @@ fn appoint(
     };
     let (tenant, user) = (plan.value.id.clone(), taken.value.id);
     let principal = Principal::User(user);
-    let member = Member { tenant: tenant.clone(), principal, groups: Default::default(), created_at: now };
+    let member = Member { tenant: tenant.clone(), principal, groups: BTreeMap::new(), created_at: now };
     let role = RoleId::Managed(ManagedRole::Admin);
     let binding =
         Binding { tenant, id: binding, subject: Subject::User(user), role, services: None, created_at: now };

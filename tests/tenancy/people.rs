@@ -1,5 +1,7 @@
 //! Users with API tokens and roles, written past the use cases: those have tests of their own.
 
+use std::collections::BTreeMap;
+
 use reqwest::Method;
 use serde_json::Value;
 use tenantry::model::{
@@ -69,7 +71,7 @@ pub fn user(name: &str) -> (Id, Vec<Change>) {
 /// The changes that let a user into a tenant, with a role there.
 pub fn bound(user: Id, of: &str, role: RoleId) -> Vec<Change> {
     let principal = Principal::User(user);
-    let member = Member { tenant: tenant(of), principal, groups: Default::default(), created_at: now() };
+    let member = Member { tenant: tenant(of), principal, groups: BTreeMap::new(), created_at: now() };
     let binding = Binding {
         tenant: tenant(of),
         id: draw(),

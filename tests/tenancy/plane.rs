@@ -195,3 +195,24 @@ async fn options_that_no_service_has_are_refused() {
     assert_eq!(plane.send(Method::POST, "gamma", Some("xy".into())).await.status(), 413);
     plane.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_explanation_knows_the_options() {
+    let plane = Plane::start().await;
+    let own = json!({"metrics": {"methods": ["GET"], "max_body_bytes": 7, "upstreams": ["http://own:1"]}});
+    plane.patch(json!({ "options": own })).await;
+    let explain = async |method: &str| {
+        let url = format!("http://{}/t/acme/x", plane.running.proxy);
+        let asked = json!({"url": url, "method": method, "token": token(&plane.signer, "acme")});
+        let (status, told) = plane.running.api(Method::POST, "/explain", Some(asked)).await;
+        assert_eq!(status, 200, "{told}");
+        told
+    };
+    let refused = explain("POST").await;
+    assert_eq!((&refused["status"], &refused["reason"]), (&json!(405), &json!("method")), "{refused}");
+    let passed = explain("GET").await;
+    assert_eq!(passed["allowed"], true, "{passed}");
+    let text = passed["steps"].to_string();
+    assert!(text.contains("at most 7 bytes") && text.contains("goes to http://own:1 with"), "{text}");
+    plane.running.stop().await;
+}
