@@ -58,15 +58,6 @@ pub(super) struct MaxAge(String);
     pattern = r"^(\*|(metrics|logs|traces|profiles|rules|alerts|data|\*):(read|write|delete|\*)|(TENANT|USER|SERVICE_ACCOUNT|GROUP|GROUP_MEMBERSHIP|ROLE|BINDING|INVITATION|API_TOKEN|KEY|SERVICE|AUDIT|\*):(CREATE|READ|UPDATE|DELETE|\*))$"
 )]
 pub(super) struct Scope(String);
-/// A first or last name: one line, or nothing.
-#[derive(ToSchema)]
-#[schema(example = "Ann", max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]{0,255}$")]
-pub(super) struct GivenName(String);
-
-/// A new password. The policy may want more of it.
-#[derive(ToSchema)]
-#[schema(format = Password, min_length = 8, max_length = 1024)]
-pub(super) struct NewPassword(String);
 
 /// A first or last name: one line, or nothing.
 #[derive(ToSchema)]
