@@ -66,6 +66,10 @@ async fn a_user_lives() {
     assert_eq!(fields(&page["results"][0]), BTreeSet::from(summary));
     assert_eq!(page["results"][0]["tenants"], ann["tenants"]);
     assert_eq!(port.get("/api/v1/users").await.json()["total"], 2);
+    // As Kestra's Terraform provider looks a user up.
+    let found = port.get("/api/v1/users?filters[q][EQUALS]=ann@example.com&size=100").await.json();
+    assert_eq!(found["results"][0]["username"], "ann@example.com");
+    port.get("/api/v1/users?filters[password][EQUALS]=x").await.refused(422);
 
     // What was read can be written back, and what is left out stays but for the names.
     let again = port.put(&path(&ann, ""), &ann).await;
