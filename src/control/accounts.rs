@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::machine::{self, Joining};
-use super::{Authority, Control, Fault, Listed, Plan, Prose, Search, Seen, draw, find};
+use super::departure::caught_up;
+use super::{Authority, Control, Fault, Listed, Prose, Search, Seen, draw, find, machine};
 use crate::model::{
     Act, Area, Id, Member, Power, Principal, ServiceAccount, Slug, Tenant, TenantId, Timestamp,
 };
@@ -91,10 +91,10 @@ impl Control {
         let tenants = home.map_or(new.tenants, |home| BTreeSet::from([home]));
         let made = self
             .write(authority, now, move |store| {
-                let joining = Joining { principal: Principal::ServiceAccount(account.id), now };
                 let mut plan = machine::made(store, &account)?;
                 for tenant in &tenants {
-                    joining.join(store, tenant, &new.groups, &mut plan)?;
+                    let whom = (tenant, Principal::ServiceAccount(account.id));
+                    machine::join(store, whom, &new.groups, now, &mut plan)?;
                 }
                 Ok(plan)
             })
@@ -149,9 +149,15 @@ impl Control {
                 seen.check(&record, version(account.version, member.as_ref()))?;
                 if let (Some(tenant), Some(groups)) = (record.tenant(), &change.groups) {
                     let had = member.iter().flat_map(|member| member.value.groups.keys().copied()).collect();
-                    may_group(&caller, &published.load(), tenant, &(groups - &had), &(&had - groups))?;
+                    may_group(
+                        &caller,
+                        &*caught_up(store, &published)?,
+                        tenant,
+                        &(groups - &had),
+                        &(&had - groups),
+                    )?;
                 }
-                machine::changed(store, account, member, &change, now)
+                machine::changed(store, account, member.is_some(), &change, now)
             })
             .await?;
         self.machine(changed).await
@@ -174,21 +180,9 @@ impl Control {
             let account = find::<ServiceAccount>(store, &record)?;
             let member = membership(store, &account.value)?;
             seen.check(&record, version(account.version, member.as_ref()))?;
-            let mut plan = machine::gone(store, &account)?;
-            machine::leave_all(store, &published.load(), account.value.id, &mut plan)?;
-            Ok(plan)
+            machine::gone(store, &*caught_up(store, &published)?, &account)
         })
         .await?;
-        // Access that was given while the snapshot was behind. Nobody gives more to who is gone.
-        while self.snapshot().member_of.get(&id).is_some() {
-            let published = self.published.clone();
-            self.write(authority, now, move |store| {
-                let mut plan = Plan { expect: Vec::new(), changes: Vec::new(), value: () };
-                machine::leave_all(store, &published.load(), id, &mut plan)?;
-                Ok(plan)
-            })
-            .await?;
-        }
         Ok(())
     }
 

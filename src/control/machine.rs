@@ -5,40 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::accounts::AccountChange;
 use super::charge::another_super_admin;
-use super::{Fault, Plan, find, tokens};
-use crate::model::{
-    Binding, Group, Id, Member, Membership, Principal, ServiceAccount, Slug, Subject, Tenant, TenantId,
-    Timestamp,
-};
+use super::departure::depart;
+use super::{Fault, Plan, find, members, names};
+use crate::model::{Group, Id, Membership, Principal, ServiceAccount, Slug, Tenant, TenantId, Timestamp};
 use crate::snapshot::Snapshot;
-use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored, TakenName, UniqueName, within};
+use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored, UniqueName};
 
-/// Somebody who gets access to tenants.
-pub(super) struct Joining {
-    pub principal: Principal,
-    pub now: Timestamp,
-}
-
-impl Joining {
-    /// Plans access to a tenant, with these groups. Not with the tenant's default role: who may make
-    /// service accounts would have it by that.
-    pub(super) fn join<T>(
-        &self,
-        store: &Store,
-        tenant: &TenantId,
-        groups: &BTreeSet<Id>,
-        plan: &mut Plan<T>,
-    ) -> Result<(), Fault> {
-        let record = RecordId::Tenant(tenant.clone());
-        let found = find::<Tenant>(store, &record)?;
-        plan.expect.push((record, Expect::Version(found.version)));
-        let groups = joined(store, tenant, groups, &BTreeMap::new(), plan)?;
-        let member =
-            Member { tenant: tenant.clone(), principal: self.principal, groups, created_at: self.now };
-        plan.expect.push((member.record_id(), Expect::Absent));
-        plan.changes.push(Change::Put(member.into()));
-        Ok(())
+/// Plans that a service account is in these groups of a tenant and in no others there; with access to
+/// the tenant, which is new to an account that is.
+pub(super) fn join<T>(
+    store: &Store,
+    (tenant, principal): (&TenantId, Principal),
+    groups: &BTreeSet<Id>,
+    now: Timestamp,
+    plan: &mut Plan<T>,
+) -> Result<(), Fault> {
+    let record = RecordId::Tenant(tenant.clone());
+    let tenant = find::<Tenant>(store, &record)?;
+    plan.expect.push((record, Expect::Version(tenant.version)));
+    let mut found = members::found(store, &tenant.value, principal, now)?;
+    let groups = joined(store, &tenant.value.id, groups, &found.member.groups, plan)?;
+    if !found.is_new() && groups == found.member.groups {
+        return Ok(());
     }
+    found.member.groups = groups;
+    members::put(&tenant.value, found, now, plan)
 }
 
 /// The groups as a member has them: in those where they were something, they stay it.
@@ -66,7 +57,7 @@ pub(super) fn made(store: &Store, account: &ServiceAccount) -> Result<Plan<Servi
         changes: vec![Change::Put(account.clone().into())],
         value: account.clone(),
     };
-    take_name(store, account, &mut plan)?;
+    take_name(store, account, None, &mut plan)?;
     Ok(plan)
 }
 
@@ -74,7 +65,7 @@ pub(super) fn made(store: &Store, account: &ServiceAccount) -> Result<Plan<Servi
 pub(super) fn changed(
     store: &Store,
     before: Stored<ServiceAccount>,
-    member: Option<Stored<Member>>,
+    has_access: bool,
     change: &AccountChange,
     now: Timestamp,
 ) -> Result<Plan<ServiceAccount>, Fault> {
@@ -96,29 +87,24 @@ pub(super) fn changed(
         another_super_admin(store, account.id, &mut plan)?;
     }
     if next.name != account.name {
-        plan.changes.push(Change::Delete(RecordId::Name(name_of(&account))));
-        take_name(store, &next, &mut plan)?;
+        take_name(store, &next, Some(name_of(&account)), &mut plan)?;
     }
     if let (Some(tenant), Some(groups)) = (&account.tenant, &change.groups) {
-        match member {
-            Some(Stored { version, value: mut member }) => {
-                member.groups = joined(store, tenant, groups, &member.groups, &mut plan)?;
-                plan.expect.push((member.record_id(), Expect::Version(version)));
-                plan.changes.push(Change::Put(member.into()));
-            }
-            // Somebody has taken its access away: being in a group gives it back.
-            None if groups.is_empty() => {}
-            None => {
-                let joining = Joining { principal: Principal::ServiceAccount(account.id), now };
-                joining.join(store, tenant, groups, &mut plan)?;
-            }
+        // Where somebody has taken its access away, only a group gives it back.
+        if has_access || !groups.is_empty() {
+            let whom = (tenant, Principal::ServiceAccount(account.id));
+            join(store, whom, groups, now, &mut plan)?;
         }
     }
     Ok(plan)
 }
 
-/// The end of one, of its name and of its tokens; its access to tenants is for [`leave_all`].
-pub(super) fn gone(store: &Store, account: &Stored<ServiceAccount>) -> Result<Plan<()>, Fault> {
+/// The end of one, with all it has. `live` has all that is in the store.
+pub(super) fn gone(
+    store: &Store,
+    live: &Snapshot,
+    account: &Stored<ServiceAccount>,
+) -> Result<Plan<()>, Fault> {
     let Stored { version, value: account } = account;
     let record = account.record_id();
     let changes = vec![Change::Delete(record.clone()), Change::Delete(RecordId::Name(name_of(account)))];
@@ -126,24 +112,8 @@ pub(super) fn gone(store: &Store, account: &Stored<ServiceAccount>) -> Result<Pl
     if governs(account) {
         another_super_admin(store, account.id, &mut plan)?;
     }
-    tokens::forget_owner(store, Principal::ServiceAccount(account.id), &mut plan)?;
+    depart(store, live, Principal::ServiceAccount(account.id), &mut plan)?;
     Ok(plan)
-}
-
-/// Plans that a service account has no access to any tenant, as far as `snapshot` knows of it.
-pub(super) fn leave_all<T>(
-    store: &Store,
-    snapshot: &Snapshot,
-    id: Id,
-    plan: &mut Plan<T>,
-) -> Result<(), Fault> {
-    for tenant in snapshot.member_of.get(&id).into_iter().flat_map(|tenants| tenants.iter()) {
-        plan.changes.push(Change::Delete(RecordId::Member(tenant.clone(), Principal::ServiceAccount(id))));
-        let bindings = store.all::<Binding>(Some(&within(Some(tenant))))?;
-        let theirs = bindings.iter().filter(|binding| binding.value.subject == Subject::ServiceAccount(id));
-        plan.changes.extend(theirs.map(|binding| Change::Delete(binding.value.record_id())));
-    }
-    Ok(())
 }
 
 /// Whether it counts as a super admin.
@@ -155,17 +125,16 @@ fn name_of(account: &ServiceAccount) -> UniqueName {
     UniqueName::ServiceAccount(account.tenant.clone(), Slug::as_str(&account.name).to_owned())
 }
 
-/// Plans that a name is taken, which nobody else has.
-fn take_name<T>(store: &Store, account: &ServiceAccount, plan: &mut Plan<T>) -> Result<(), Fault> {
-    let name = name_of(account);
-    let record = RecordId::Name(name.clone());
-    if store.get(&record)?.is_some() {
-        return Err(Fault::Conflict(format!(
-            "there is a service account called \"{}\" already",
-            account.name
-        )));
-    }
-    plan.expect.push((record, Expect::Absent));
-    plan.changes.push(Change::Put(TakenName { name, id: account.id }.into()));
-    Ok(())
+/// Plans that an account has its name, which nobody else has, and no longer the one `before`.
+fn take_name<T>(
+    store: &Store,
+    account: &ServiceAccount,
+    before: Option<UniqueName>,
+    plan: &mut Plan<T>,
+) -> Result<(), Fault> {
+    let whose = match &account.tenant {
+        Some(tenant) => format!("another service account of tenant \"{tenant}\""),
+        None => "another service account of the instance".to_owned(),
+    };
+    names::take(store, name_of(account), before, account.id, &whose, plan)
 }
