@@ -234,3 +234,117 @@ fn public(record: &Record) -> Result<Value, Fault> {
     }
     Ok(json)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        ApiToken, Id, Invitation, Principal, SecretHash, Session, Slug, TicketKind, User, UserName, issue,
+    };
+
+    const PLANTED: &str = "$argon2id$planted";
+
+    fn hash() -> SecretHash {
+        let random = std::array::from_fn(|at| u8::try_from(at).unwrap_or_default());
+        issue(TicketKind::ApiToken, Id::from_random([1; 16]), random).expect("even enough").1
+    }
+
+    /// A record with every secret that its kind can have; none for a kind that has none.
+    fn planted(kind: Kind) -> Option<Record> {
+        let (id, at) = (Id::from_random([1; 16]), Timestamp::from_seconds(1));
+        let name = || UserName::parse("ann@example.com").expect("a name");
+        Some(match kind {
+            Kind::User => Record::User(User {
+                id,
+                name: name(),
+                first_name: String::new(),
+                last_name: String::new(),
+                password_hash: Some(PLANTED.to_owned()),
+                super_admin: false,
+                disabled: false,
+                restricted: false,
+                created_at: at,
+                updated_at: at,
+            }),
+            Kind::Token => Record::Token(ApiToken {
+                id,
+                owner: Principal::User(id),
+                name: Slug::parse("ci").expect("a name"),
+                description: String::new(),
+                hash: hash(),
+                created_at: at,
+                max_age: None,
+                extended: false,
+                scopes: None,
+                tenant: None,
+            }),
+            Kind::Session => {
+                Record::Session(Session { id, user: id, hash: hash(), created_at: at, expires_at: at })
+            }
+            Kind::Invitation => Record::Invitation(Invitation {
+                tenant: TenantId::parse("acme").expect("an id"),
+                id,
+                email: name(),
+                roles: Vec::new(),
+                groups: std::collections::BTreeSet::new(),
+                super_admin: false,
+                hash: Some(hash()),
+                sent_at: at,
+                expires_at: at,
+                accepted_at: None,
+            }),
+            Kind::Tenant
+            | Kind::Org
+            | Kind::Key
+            | Kind::ServiceAccount
+            | Kind::Role
+            | Kind::Group
+            | Kind::Member
+            | Kind::Binding
+            | Kind::TokenUse
+            | Kind::Name
+            | Kind::Audit
+            | Kind::AuditMark => return None,
+        })
+    }
+
+    #[test]
+    fn no_secret_of_any_kind_is_told() {
+        let secrets = [PLANTED.to_owned(), hash().to_string()];
+        let mut seen = 0;
+        for record in Kind::ALL.iter().filter_map(|kind| planted(*kind)) {
+            let whole = record.json().expect("JSON").to_string();
+            assert!(secrets.iter().any(|secret| whole.contains(secret)), "nothing to hide: {whole}");
+            let told = public(&record).expect("JSON").to_string();
+            assert!(!secrets.iter().any(|secret| told.contains(secret)), "{told}");
+            assert!(is_told(record.id().kind()));
+            seen += 1;
+        }
+        assert_eq!(seen, 4);
+    }
+
+    #[test]
+    fn a_clock_that_is_a_little_behind_does_not_turn_time_back() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let at = |seconds| AuditEntry {
+            at: Timestamp::from_seconds(seconds),
+            ..entry(&Authority::system(), Deed::Update, &RecordId::Audit(1), Timestamp::from_seconds(0))
+        };
+        let entries = [1_000, 999, 941, 940, 939, 5_000, 1_000].map(at);
+        let chain = Chain::read(&store).expect("an empty log");
+        let (_, written, _) = chain.append(&store, &[], &entries).expect("entries");
+        let times: Vec<u64> = written
+            .iter()
+            .map(|change| match change {
+                Change::Put(Record::Audit(entry)) => entry.at.seconds(),
+                _ => 0,
+            })
+            .collect();
+        assert_eq!(
+            times,
+            [1_000, 1_000, 1_000, 1_000, 939, 5_000, 1_000],
+            "one that was set back is believed"
+        );
+    }
+}
