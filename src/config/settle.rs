@@ -15,7 +15,8 @@ use super::read::{Key, List};
 use super::services::services;
 use super::word::{FilePath, Output};
 use super::{
-    AccessLog, AdminPort, AuditSettings, IssuerSettings, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles,
+    AccessLog, AdminPort, AuditSettings, IssuerSettings, Listener, LogFormat, Settings, StoreSettings,
+    Telemetry, TlsFiles,
 };
 use crate::model::Limits;
 

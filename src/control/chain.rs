@@ -296,6 +296,8 @@ mod tests {
             Kind::Tenant
             | Kind::Org
             | Kind::Key
+            | Kind::Issuer
+            | Kind::IssuerKeys
             | Kind::ServiceAccount
             | Kind::Role
             | Kind::Group

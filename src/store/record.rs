@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::model::{
-    ApiToken, AuditEntry, AuditMark, Binding, Group, Id, Invitation, Issuer, IssuerKeys, KeyId, Member, OrgId,
-    OrgRecord, Place, Principal, Role, ServiceAccount, Session, Slug, Tenant, TenantId, TokenUse, TrustedKey, User,
+    ApiToken, AuditEntry, AuditMark, Binding, Group, Id, Invitation, Issuer, IssuerKeys, KeyId, Member,
+    OrgId, OrgRecord, Place, Principal, Role, ServiceAccount, Session, Slug, Tenant, TenantId, TokenUse,
+    TrustedKey, User,
 };
 
 /// Something that can be kept: a type of the model that is a record of its own.
