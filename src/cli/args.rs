@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::connect::ENVIRONMENT;
 use super::demo::Demo;
 use super::inspect::TokenInspect;
-use super::keypair::KeypairCreate;
 use super::kestra::Auths;
+use super::keypair::KeypairCreate;
 use super::me::Me;
 use super::opstrace::{self, WHERE};
 use super::records::access::AccessTo;
@@ -143,7 +143,9 @@ pub enum Command {
         tenantry completions bash > ~/.local/share/bash-completion/completions/tenantry")]
     Completions(Completions),
     /// Print the manual page, or write those of all commands
-    #[command(after_help = "Examples:\n  tenantry man | man -l -\n  tenantry man --dir /usr/local/share/man/man1")]
+    #[command(
+        after_help = "Examples:\n  tenantry man | man -l -\n  tenantry man --dir /usr/local/share/man/man1"
+    )]
     Man(Man),
 
     /// Kestra's `auths users …`

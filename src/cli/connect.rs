@@ -9,7 +9,7 @@ use super::fault::Failure;
 use super::port::Port;
 use super::prompt;
 use super::show::Format;
-use crate::model::{Secret, Timestamp};
+use crate::model::{Extent, Secret, Timestamp};
 
 /// Shown under every command that talks to an admin port.
 pub const ENVIRONMENT: &str = "\
@@ -68,6 +68,16 @@ pub struct Owner {
     /// Those of this tenant; those of the whole instance when left out
     #[arg(long, value_name = "ID", global = true)]
     tenant: Option<String>,
+}
+
+impl Owner {
+    /// How much of the audit log is this owner's.
+    pub fn extent(&self) -> Extent {
+        match self.tenant {
+            Some(_) => Extent::Tenant,
+            None => Extent::Whole,
+        }
+    }
 }
 
 impl Connect {

@@ -91,7 +91,9 @@ impl Logins {
             fs::create_dir_all(above).with_context(about)?;
         }
         match DirBuilder::new().mode(0o700).create(folder) {
-            Err(fault) if fault.kind() != io::ErrorKind::AlreadyExists => return Err(fault).with_context(about)?,
+            Err(fault) if fault.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(fault).with_context(about)?;
+            }
             _ => private(&fs::metadata(folder).with_context(about)?, folder)?,
         }
         let text = Zeroizing::new(serde_json::to_string_pretty(self).with_context(about)?);

@@ -15,11 +15,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn begin() -> Self {
-        Progress {
-            terminal: io::stderr().is_terminal(),
-            next: Instant::now() + PATIENCE,
-            shown: false,
-        }
+        Progress { terminal: io::stderr().is_terminal(), next: Instant::now() + PATIENCE, shown: false }
     }
 
     pub fn tell(&mut self, text: impl FnOnce() -> String) {

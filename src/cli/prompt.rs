@@ -1,7 +1,7 @@
 //! What is asked of the person at the terminal: a yes, and secrets, which are not shown. Also how
 //! secrets come without a person: from a file or standard input, never from the arguments.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
@@ -119,17 +119,8 @@ impl<'a> Quiet<'a> {
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
         // A terminal that has gone needs no echo any more.
-        drop(termios::tcsetattr(self.terminal, SetArg::TCSAFLUSH, &self.before));
+        let _ = termios::tcsetattr(self.terminal, SetArg::TCSAFLUSH, &self.before);
     }
-}
-
-/// All of a file, or of standard input for `-`, as text.
-pub fn text_in(file: &Path) -> Result<String, Failure> {
-    let text = match file.as_os_str().as_encoded_bytes() {
-        b"-" => io::read_to_string(io::stdin().lock()).context("cannot read standard input"),
-        _ => fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display())),
-    };
-    Ok(text?)
 }
 
 #[cfg(test)]

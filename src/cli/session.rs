@@ -1,9 +1,10 @@
 //! `tenantry login` and `logout`: one sign-in for all commands that follow, until it ends.
 
 use anyhow::anyhow;
-use serde_json::{Value, json};
+use http::Method;
+use serde_json::json;
 
-use super::client::{Client, Credential, Place};
+use super::client::{Call, Client, Credential, Place};
 use super::connect::{Connect, secret};
 use super::credentials::{self, Logins, Session};
 use super::fault::Failure;
@@ -65,7 +66,7 @@ pub async fn logout(args: &Logout) -> Result<(), Failure> {
     logins.write(&file)?;
     match credential {
         Some(session @ Credential::Session { .. }) => {
-            args.connect.client_as(&session)?.post(LOGOUT, &Value::Null).await?;
+            args.connect.client_as(&session)?.send(Call::bare(Method::POST, LOGOUT)).await?;
         }
         Some(Credential::Token(_)) => {
             eprintln!("the token is forgotten here, and still good: `tenantry api-tokens revoke` ends it");
@@ -91,7 +92,8 @@ async fn signed_in(connect: &Connect, user: &str) -> Result<Session, Failure> {
     let client = connect.client_as(&Credential::None)?;
     let answer = client.post(LOGIN, &json!({ "username": user, "password": password.reveal() })).await?;
     let text = |member: &str| answer.document[member].as_str().map(str::to_owned);
-    let (Some(cookie), Some(csrf), Some(expires_at)) = (answer.cookie, text("csrfToken"), text("expiresAt")) else {
+    let (Some(cookie), Some(csrf), Some(expires_at)) = (answer.cookie, text("csrfToken"), text("expiresAt"))
+    else {
         return Err(anyhow!("{} began no session: is it tenantry?", client.place().as_str()).into());
     };
     Ok(Session { cookie, csrf: Secret::new(csrf), expires_at })

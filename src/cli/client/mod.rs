@@ -28,8 +28,8 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::Value;
 
 use crate::model::Secret;
-use error::{Problem, Shown};
 pub use error::{ClientError, printable};
+use error::{Problem, Shown};
 pub use place::Place;
 
 /// For a whole exchange, connecting included.
@@ -43,7 +43,10 @@ const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 #[derive(Clone)]
 pub enum Credential {
     None,
-    Password { user: String, password: Secret },
+    Password {
+        user: String,
+        password: Secret,
+    },
     Token(Secret),
     /// A login's cookie (`name=value`), and what has to come with writes that carry it.
     Session {
@@ -66,6 +69,13 @@ pub struct Call<'a> {
     pub path: &'a str,
     pub if_match: Option<&'a str>,
     pub body: Option<&'a Value>,
+}
+
+impl<'a> Call<'a> {
+    /// One without a body and without a condition.
+    pub fn bare(method: Method, path: &'a str) -> Self {
+        Call { method, path, if_match: None, body: None }
+    }
 }
 
 /// What the admin port said: its document (`null` for an empty one) and the record's ETag. No `Debug`:
@@ -123,15 +133,16 @@ impl Client {
     }
 
     pub async fn get(&self, path: &str) -> Result<Answer, ClientError> {
-        self.send(Call { method: Method::GET, path, if_match: None, body: None }).await
+        self.send(Call::bare(Method::GET, path)).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, ClientError> {
         self.send(Call { method: Method::POST, path, if_match: None, body: Some(body) }).await
     }
 
-    pub async fn put(&self, path: &str, body: Option<&Value>) -> Result<Answer, ClientError> {
-        self.send(Call { method: Method::PUT, path, if_match: None, body }).await
+    /// Puts something where its path says all about it.
+    pub async fn put(&self, path: &str) -> Result<Answer, ClientError> {
+        self.send(Call::bare(Method::PUT, path)).await
     }
 
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer, ClientError> {
@@ -139,7 +150,7 @@ impl Client {
     }
 
     pub async fn delete(&self, path: &str) -> Result<Answer, ClientError> {
-        self.send(Call { method: Method::DELETE, path, if_match: None, body: None }).await
+        self.send(Call::bare(Method::DELETE, path)).await
     }
 
     pub async fn send(&self, call: Call<'_>) -> Result<Answer, ClientError> {
@@ -155,10 +166,9 @@ impl Client {
     /// Reads something long. Its beginning is waited for as for any answer, and each part after it.
     pub async fn download(&self, path: &str) -> Result<Download, ClientError> {
         let url = self.place.url(path);
-        let request = self.request(&url, &Call { method: Method::GET, path, if_match: None, body: None })?;
+        let request = self.request(&url, &Call::bare(Method::GET, path))?;
         let response = tokio::time::timeout(PATIENCE, self.ask(&url, request)).await;
-        let response =
-            response.map_err(|_| ClientError::Slow { url: url.clone(), after: PATIENCE })??;
+        let response = response.map_err(|_| ClientError::Slow { url: url.clone(), after: PATIENCE })??;
         if response.status().is_success() {
             return Ok(Download { url, body: response.into_body() });
         }
@@ -187,11 +197,7 @@ impl Client {
         collected(url, self.ask(url, request).await?).await
     }
 
-    async fn ask(
-        &self,
-        url: &str,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, ClientError> {
+    async fn ask(&self, url: &str, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
         self.http.request(request).await.map_err(|source| match source.is_connect() {
             true => ClientError::unreachable(&self.place, &source),
             false => ClientError::broken(url, &source),

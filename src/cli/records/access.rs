@@ -69,7 +69,7 @@ async fn grant(port: &Port, who: &str) -> Result<(), Failure> {
     if who.contains('@') {
         port.client.post(&path(port, &[]), &json!({ "email": who })).await?;
     } else {
-        port.client.put(&path(port, &[&find::anyone(port, who).await?]), None).await?;
+        port.client.put(&path(port, &[&find::anyone(port, who).await?])).await?;
     }
     Ok(())
 }

@@ -53,7 +53,9 @@ enum Command {
         tenantry service-accounts create terraform --super-admin")]
     Create(Create),
     /// Change a service account's name, description or groups
-    #[command(after_help = "Example:\n  tenantry service-accounts update agent --tenant acme --description 'Grafana Alloy'")]
+    #[command(
+        after_help = "Example:\n  tenantry service-accounts update agent --tenant acme --description 'Grafana Alloy'"
+    )]
     Update(Update),
     /// Say whether a service account of the instance manages tenants and identities everywhere
     #[command(after_help = "Example:\n  tenantry service-accounts set-superadmin terraform true")]
@@ -128,11 +130,10 @@ pub async fn run(args: &Accounts) -> Result<(), Failure> {
             put_groups(&port, &create.groups, &mut form).await?;
             port.create(&Account::TABLE.path(&port, &[]), form).await
         }
-        Command::Update(Update { of, groups, guard, .. }) => {
-            let Command::Update(update) = &args.command else { return Ok(()) };
+        Command::Update(update) => {
             let mut form = fields(update)?;
-            put_groups(&port, groups, &mut form).await?;
-            change(&port, of, guard.if_match.as_deref(), form).await
+            put_groups(&port, &update.groups, &mut form).await?;
+            change(&port, &update.of, update.guard.if_match.as_deref(), form).await
         }
         Command::SetSuperadmin(SetSuperadmin { of, to }) => {
             let path = of.below(&port, "superadmin").await?;

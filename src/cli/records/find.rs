@@ -117,7 +117,9 @@ fn single(found: Vec<String>, noun: &str, text: &str) -> Result<Option<String>, 
     match found.as_slice() {
         [_, _, ..] => {
             let ids = found.join(", ");
-            Err(Failure::usage(format!("there is more than one {noun} called {text:?}: say the id ({ids}, …)")))
+            Err(Failure::usage(format!(
+                "there is more than one {noun} called {text:?}: say the id ({ids}, …)"
+            )))
         }
         _ => Ok(found.into_iter().next()),
     }

@@ -40,7 +40,9 @@ pub struct Groups {
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     /// Make a group
-    #[command(after_help = "Example:\n  tenantry groups create on-call --tenant acme --member ann@example.com")]
+    #[command(
+        after_help = "Example:\n  tenantry groups create on-call --tenant acme --member ann@example.com"
+    )]
     Create(Create),
     /// Change a group's name or description
     #[command(after_help = "Example:\n  tenantry groups update on-call --tenant acme --name 'On call'")]

@@ -104,7 +104,10 @@ impl Create {
         form.insert("groups".to_owned(), json!(groups));
         let answer = port.client.post(&Invitation::TABLE.path(port, &[]), &Value::Object(form)).await?;
         if answer.document.is_null() {
-            eprintln!("{} is a user of the instance, and has access now: there is nothing to accept", self.email);
+            eprintln!(
+                "{} is a user of the instance, and has access now: there is nothing to accept",
+                self.email
+            );
             return Ok(());
         }
         port.show(&answer)

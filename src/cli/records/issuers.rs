@@ -57,7 +57,9 @@ enum Command {
     )]
     Create(Create),
     /// Change on which terms an issuer is believed
-    #[command(after_help = "Example:\n  tenantry issuers update company --tenant acme --role viewer --interval 10m")]
+    #[command(
+        after_help = "Example:\n  tenantry issuers update company --tenant acme --role viewer --interval 10m"
+    )]
     Update(Update),
     #[command(flatten)]
     Common(Common<Issuer>),
@@ -116,10 +118,8 @@ pub async fn run(args: &Issuers) -> Result<(), Failure> {
     let port = args.connect.port_of(&args.owner)?;
     match &args.command {
         Command::Create(Create { id, issuer, terms }) => {
-            let mut form = Fields::from_iter([
-                ("id".to_owned(), json!(id)),
-                ("issuer".to_owned(), json!(issuer)),
-            ]);
+            let mut form =
+                Fields::from_iter([("id".to_owned(), json!(id)), ("issuer".to_owned(), json!(issuer))]);
             terms.put(&mut form)?;
             port.create(&Issuer::TABLE.path(&port, &[]), form).await
         }

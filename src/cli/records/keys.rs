@@ -32,7 +32,7 @@ impl Kind for Key {
             ("ID", "id"),
             ("ALGORITHM", "algorithm"),
             ("TENANTS", "tenants"),
-            ("GRANTS", "grants"),
+            ("GIVES", "role|grants"),
             ("FALLBACK", "fallback"),
             ("DESCRIPTION", "description"),
         ],
@@ -111,8 +111,9 @@ struct KeyTerms {
     /// Try this key for tokens without `kid`; one key at most
     #[arg(long)]
     fallback: bool,
-    /// What its tokens may do, such as metrics:read, logs:* or *:read; can be repeated [default: *]
-    #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
+    /// What its tokens may do to data instead of what a role gives, such as metrics:read, logs:* or *:read;
+    /// can be repeated
+    #[arg(long = "grant", value_name = "GRANT", value_parser = grant, conflicts_with = "role")]
     grants: Vec<String>,
     #[command(flatten)]
     common: Terms,
@@ -182,6 +183,9 @@ impl Add {
 impl KeyTerms {
     fn put(&self, record: &mut Fields) {
         self.common.put(record);
+        if self.common.gives_role() {
+            record.remove("grants");
+        }
         if let Some(issuer) = said(self.issuer.as_deref()) {
             record.insert("issuer".to_owned(), issuer);
         }
@@ -189,6 +193,7 @@ impl KeyTerms {
             record.insert("fallback".to_owned(), Value::Bool(true));
         }
         if !self.grants.is_empty() {
+            record.remove("role");
             record.insert("grants".to_owned(), json!(self.grants));
         }
     }

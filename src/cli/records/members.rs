@@ -21,7 +21,10 @@ const COLUMNS: [Column; 4] =
 #[derive(clap::Subcommand, Debug)]
 pub enum Members {
     /// Show who is in a group
-    #[command(visible_alias = "ls", after_help = "Example:\n  tenantry groups members list on-call --tenant acme")]
+    #[command(
+        visible_alias = "ls",
+        after_help = "Example:\n  tenantry groups members list on-call --tenant acme"
+    )]
     List(List),
     /// Put users and service accounts into a group; who is in it already stays
     #[command(after_help = "Examples:\n  \
@@ -146,7 +149,7 @@ impl<'a> Seats<'a> {
     }
 
     async fn add(&self, id: &str) -> Result<(), ClientError> {
-        match self.port.client.put(&self.path(&[id]), None).await {
+        match self.port.client.put(&self.path(&[id])).await {
             Err(refused) if exists(&refused) => Ok(()),
             answer => answer.map(drop),
         }
@@ -162,6 +165,6 @@ impl<'a> Seats<'a> {
             Membership::Member => "MEMBER",
         };
         let path = self.path(&["membership", id]) + &Place::query(&[("membership", word)]);
-        self.port.client.put(&path, None).await.map(drop)
+        self.port.client.put(&path).await.map(drop)
     }
 }

@@ -136,7 +136,7 @@ impl Table {
     }
 
     fn on_all(&self) -> String {
-        format!("Show the {}s", self.noun)
+        format!("Show all {}s", self.noun)
     }
 
     fn on_one(&self, verb: &str) -> String {

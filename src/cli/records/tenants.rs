@@ -72,9 +72,10 @@ enum Command {
 }
 
 #[derive(clap::Args, Debug)]
+#[group(id = "which", required = true, multiple = false, args = ["id", "tenant"])]
 struct Create {
     /// The tenant's id: a-z, 0-9, '-' and '_', at most 63 characters; it stands in hosts and paths
-    #[arg(value_name = "ID", required_unless_present = "tenant", conflicts_with_all = ["tenant", "name_option"])]
+    #[arg(value_name = "ID", conflicts_with = "name_option")]
     id: Option<String>,
     /// What people call it; the id when left out
     #[arg(value_name = "NAME", conflicts_with = "name_option")]
@@ -152,7 +153,8 @@ pub async fn run(args: &Tenants) -> Result<(), Failure> {
     match &args.command {
         Command::Create(create) => port.create(&Tenant::TABLE.path(&port, &[]), create.fields()?).await,
         Command::Update(update) => {
-            port.patch(&update.of.path(&port).await?, update.guard.if_match.as_deref(), update.fields()?).await
+            port.patch(&update.of.path(&port).await?, update.guard.if_match.as_deref(), update.fields()?)
+                .await
         }
         Command::Suspend(of) => port.patch(&of.path(&port).await?, None, state("SUSPENDED")).await,
         Command::Resume(of) => port.patch(&of.path(&port).await?, None, state("ACTIVE")).await,
@@ -194,7 +196,8 @@ impl Rest {
             form.insert("default_role".to_owned(), if role.is_empty() { Value::Null } else { json!(role) });
         }
         let gone = unlabel.iter().map(|name| (name.clone(), Value::Null));
-        let labels: Fields = self.labels.iter().map(|(name, value)| (name.clone(), json!(value))).chain(gone).collect();
+        let labels: Fields =
+            self.labels.iter().map(|(name, value)| (name.clone(), json!(value))).chain(gone).collect();
         if !labels.is_empty() {
             form.insert("labels".to_owned(), Value::Object(labels));
         }
@@ -214,7 +217,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn service_option(text: &str) -> Result<ServiceOption, String> {
-    let fault = "expected SERVICE.upstreams=URL,URL, SERVICE.methods=GET,POST or SERVICE.max_body_bytes=NUMBER";
+    let fault =
+        "expected SERVICE.upstreams=URL,URL, SERVICE.methods=GET,POST or SERVICE.max_body_bytes=NUMBER";
     let (place, value) = text.split_once('=').ok_or(fault)?;
     let (service, option) = place.rsplit_once('.').ok_or(fault)?;
     let option = Differs::from_str(option, false).map_err(|_| fault)?;

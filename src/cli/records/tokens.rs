@@ -65,7 +65,11 @@ enum Command {
     )]
     List(List),
     /// Refuse a token from now on
-    #[command(visible_alias = "rm", alias = "delete", after_help = "Example:\n  tenantry api-tokens revoke laptop")]
+    #[command(
+        visible_alias = "rm",
+        alias = "delete",
+        after_help = "Example:\n  tenantry api-tokens revoke laptop"
+    )]
     Revoke(Revoke),
 }
 
@@ -111,7 +115,10 @@ pub async fn run(args: &ApiTokens) -> Result<(), Failure> {
     let owner = args.of.path(&port).await?;
     match &args.command {
         Command::Create(create) => {
-            let answer = port.client.post(&Place::path(&segments(&owner, &[])), &Value::Object(fields(create)?)).await?;
+            let answer = port
+                .client
+                .post(&Place::path(&segments(&owner, &[])), &Value::Object(fields(create)?))
+                .await?;
             handed(&port, &answer.document)
         }
         Command::List(List { quiet }) => {

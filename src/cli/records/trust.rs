@@ -33,7 +33,7 @@ pub struct Terms {
     /// How far clocks may be apart, at most 60s [default: 0s]
     #[arg(long, value_name = "TIME", value_parser = leeway)]
     leeway: Option<u8>,
-    /// The role that its tokens have: admin, editor, viewer, writer, or a role's id [default: editor]
+    /// The role that its tokens have: admin, editor, viewer, writer, or the id of a role of its tenant
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
     /// The claim by which a token narrows its rights, such as scope or scp [default: none does]
@@ -60,6 +60,10 @@ impl Terms {
         put("role", self.role.as_deref().map(|role| json!(role)));
         put("scopes_claim", said(self.scopes_claim.as_deref()));
         put("description", self.description.as_deref().map(|text| json!(text)));
+    }
+
+    pub fn gives_role(&self) -> bool {
+        self.role.is_some()
     }
 
     fn claim(&self) -> Option<Value> {

@@ -1,13 +1,14 @@
 //! `tenantry users`: the people of the instance.
 
 use clap::ArgAction;
+use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
 use super::groups::Group;
 use super::password::NewPassword;
 use super::{Common, Guard, Home, Kind, One, Table, find};
-use crate::cli::client::ClientError;
+use crate::cli::client::{Call, ClientError};
 use crate::cli::connect::Connect;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Fields, Port, fields};
@@ -167,12 +168,17 @@ pub async fn run(args: &Users) -> Result<(), Failure> {
             port.patch(&path, update.guard.if_match.as_deref(), fields(update)?).await
         }
         Command::SetPassword(set) => set_password(&port, &set.of.id, &set.password).await,
-        Command::SetSuperadmin(SetFlag { of, to }) => set_flag(&port, &of.id(&port).await?, "superadmin", "superAdmin", *to).await,
-        Command::SetRestricted(SetFlag { of, to }) => set_flag(&port, &of.id(&port).await?, "restricted", "restricted", *to).await,
+        Command::SetSuperadmin(SetFlag { of, to }) => {
+            set_flag(&port, &of.id(&port).await?, "superadmin", "superAdmin", *to).await
+        }
+        Command::SetRestricted(SetFlag { of, to }) => {
+            set_flag(&port, &of.id(&port).await?, "restricted", "restricted", *to).await
+        }
         Command::Disable(of) => set_flag(&port, &of.id(&port).await?, "disabled", "disabled", true).await,
         Command::Enable(of) => set_flag(&port, &of.id(&port).await?, "disabled", "disabled", false).await,
         Command::Unlock(of) => {
-            port.client.delete(&of.below(&port, "lock").await?).await?;
+            let path = of.below(&port, "unlock").await?;
+            port.client.send(Call::bare(Method::POST, &path)).await?;
             Ok(())
         }
         Command::SignOut(of) => {
@@ -211,7 +217,9 @@ pub async fn group_ids(port: &Port, tenants: &[String], names: &[String]) -> Res
 async fn set_password(port: &Port, user: &str, password: &NewPassword) -> Result<(), Failure> {
     let password = password.needed(user)?;
     let id = user_id(port, user).await?;
-    port.client.patch(&User::TABLE.path(port, &[&id, "password"]), &json!({ "password": password.reveal() })).await?;
+    port.client
+        .patch(&User::TABLE.path(port, &[&id, "password"]), &json!({ "password": password.reveal() }))
+        .await?;
     eprintln!("{user} has a new password");
     Ok(())
 }
@@ -228,5 +236,5 @@ pub async fn user_id(port: &Port, text: &str) -> Result<String, Failure> {
 
 /// Whether a refusal says that there is such a record already.
 pub fn exists(error: &ClientError) -> bool {
-    matches!(error, ClientError::Refused { status: http::StatusCode::CONFLICT, .. })
+    matches!(error, ClientError::Refused { status: StatusCode::CONFLICT, .. })
 }
