@@ -5,6 +5,8 @@
 mod logins;
 #[path = "cli/online.rs"]
 mod online;
+#[path = "cli/people.rs"]
+mod people;
 #[path = "cli/records.rs"]
 mod records;
 #[path = "cli/run.rs"]
