@@ -54,7 +54,17 @@ pub struct Connect {
     pub output: Format,
 }
 
-/// The tenant whose records are meant, where only tenants have such records.
+/// Whose records a command is about.
+pub trait Whose: clap::Args {
+    /// The tenant that is meant; none for the instance.
+    fn tenant(&self) -> Result<Option<String>, Failure>;
+}
+
+/// The instance's, of which there is one.
+#[derive(clap::Args, Debug)]
+pub struct Instance {}
+
+/// Those of the tenant that is meant, where only tenants have such records.
 #[derive(clap::Args, Debug)]
 pub struct Within {
     /// The tenant that is meant
@@ -62,12 +72,33 @@ pub struct Within {
     tenant: Option<String>,
 }
 
-/// The owner of the records that are meant, where the instance has such records too.
+/// Those of a tenant or of the instance, where both have such records.
 #[derive(clap::Args, Debug)]
 pub struct Owner {
     /// Those of this tenant; those of the whole instance when left out
     #[arg(long, value_name = "ID", global = true)]
     tenant: Option<String>,
+}
+
+impl Whose for Instance {
+    fn tenant(&self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+}
+
+impl Whose for Within {
+    fn tenant(&self) -> Result<Option<String>, Failure> {
+        match self.tenant.as_deref() {
+            None | Some("") => Err(Failure::usage("which tenant? Say --tenant, or set TENANTRY_TENANT")),
+            Some(tenant) => Ok(Some(tenant.to_owned())),
+        }
+    }
+}
+
+impl Whose for Owner {
+    fn tenant(&self) -> Result<Option<String>, Failure> {
+        Ok(self.tenant.clone())
+    }
 }
 
 impl Owner {
@@ -81,26 +112,15 @@ impl Owner {
 }
 
 impl Connect {
-    /// For records of the instance.
-    pub fn port(&self) -> Result<Port, Failure> {
-        Ok(Port { client: self.client()?, output: self.output, tenant: None })
-    }
-
-    pub fn port_within(&self, within: &Within) -> Result<Port, Failure> {
-        let tenant = within.tenant.clone().filter(|tenant| !tenant.is_empty());
-        let tenant =
-            tenant.ok_or_else(|| Failure::usage("which tenant? Say --tenant, or set TENANTRY_TENANT"))?;
-        Ok(Port { tenant: Some(tenant), ..self.port()? })
-    }
-
-    pub fn port_of(&self, owner: &Owner) -> Result<Port, Failure> {
-        Ok(Port { tenant: owner.tenant.clone(), ..self.port()? })
+    pub fn port(&self, whose: &impl Whose) -> Result<Port, Failure> {
+        let tenant = whose.tenant()?;
+        Ok(Port { client: self.client()?, output: self.output, tenant })
     }
 
     pub fn client(&self) -> Result<Client, Failure> {
         let place = self.place()?;
         let credential = match self.given()? {
-            Credential::None => self.kept(&place)?,
+            Credential::None => kept(&place)?,
             given => given,
         };
         self.client_as(&credential)
@@ -154,12 +174,12 @@ impl Connect {
             },
         }
     }
+}
 
-    /// What a login has left behind.
-    fn kept(&self, place: &Place) -> Result<Credential, Failure> {
-        let Some(file) = credentials::file() else { return Ok(Credential::None) };
-        Ok(Logins::read(&file)?.of(place, Timestamp::now()).unwrap_or(Credential::None))
-    }
+/// What a login has left behind.
+fn kept(place: &Place) -> Result<Credential, Failure> {
+    let Some(file) = credentials::file() else { return Ok(Credential::None) };
+    Ok(Logins::read(&file)?.of(place, Timestamp::now()).unwrap_or(Credential::None))
 }
 
 /// A variable of the environment; an empty one is none.

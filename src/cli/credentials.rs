@@ -157,7 +157,8 @@ fn replace(new: &Path, file: &Path, text: &str) -> io::Result<()> {
 /// be somebody else's.
 fn private(found: &fs::Metadata, path: &Path) -> Result<(), Failure> {
     let own = found.uid() == nix::unistd::geteuid().as_raw();
-    if own && found.mode() & 0o077 == 0 {
+    let others = found.mode() & 0o077;
+    if own && others == 0 {
         return Ok(());
     }
     let mode = if found.is_dir() { "700" } else { "600" };

@@ -5,7 +5,7 @@ use clap::ArgAction;
 use serde_json::json;
 
 use super::client::Place;
-use super::connect::Connect;
+use super::connect::{Connect, Instance};
 use super::fault::Failure;
 use super::port::{Fields, Port};
 use super::prompt;
@@ -95,19 +95,19 @@ pub struct SetSuperadmin {
 
 pub async fn run(Auths::Users(users): &Auths) -> Result<(), Failure> {
     match users {
-        Users::Create(create) => create.run(&create.connect.port()?).await,
+        Users::Create(create) => create.run(&create.connect.port(&Instance {})?).await,
         Users::CreateBasicAuth(BasicAuth { name, secret, connect }) => {
             let password = match secret {
                 Some(secret) => overheard(secret),
                 None => prompt::new_secret(&format!("New password of {name}"))?,
             };
-            let port = connect.port()?;
+            let port = connect.port(&Instance {})?;
             let path = User::TABLE.path(&port, &[&user_id(&port, name).await?, "password"]);
             port.client.patch(&path, &json!({ "password": password.reveal() })).await?;
             Ok(())
         }
         Users::SetSuperadmin(SetSuperadmin { name, to, connect }) => {
-            let port = connect.port()?;
+            let port = connect.port(&Instance {})?;
             set_flag(&port, &user_id(&port, name).await?, "superadmin", "superAdmin", *to).await
         }
     }

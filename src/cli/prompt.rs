@@ -13,7 +13,7 @@ use super::fault::Failure;
 use crate::model::Secret;
 
 /// The longest secret that is read, in bytes.
-const LONGEST: u64 = 4096;
+const LONGEST: usize = 4096;
 
 /// Asks for a yes. Without a person at the terminal the answer is no.
 pub fn confirm(question: &str) -> Result<(), Failure> {
@@ -58,9 +58,9 @@ pub fn secret_in(file: &Path) -> Result<Secret, Failure> {
 }
 
 fn bounded(from: impl io::Read, name: &str) -> Result<Secret, Failure> {
-    let mut text = Zeroizing::new(String::with_capacity(LONGEST as usize + 1));
-    from.take(LONGEST + 1).read_to_string(&mut text).with_context(|| format!("cannot read {name}"))?;
-    if text.len() as u64 > LONGEST {
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST + 1));
+    from.take(LONGEST as u64 + 1).read_to_string(&mut text).with_context(|| format!("cannot read {name}"))?;
+    if text.len() > LONGEST {
         return Err(Failure::usage(format!("{name} holds more than {LONGEST} bytes: that is no secret")));
     }
     stripped(text).ok_or_else(|| Failure::usage(format!("{name} is empty")))
@@ -81,21 +81,17 @@ fn asked(what: &str) -> Result<Secret, Failure> {
     let line = line(&terminal).context("cannot ask")?;
     drop(quiet);
     // A key that would have ended the program is a character while nothing is shown.
-    if line.chars().any(char::is_control) {
+    if line.trim_end_matches('\n').chars().any(char::is_control) {
         return Err(Failure::Other(anyhow!("cancelled")));
     }
     stripped(line).ok_or_else(|| Failure::Other(anyhow!("nothing was said")))
 }
 
-fn line(terminal: &File) -> io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST as usize));
-    for byte in terminal.take(LONGEST).bytes() {
-        match byte? {
-            b'\n' => break,
-            byte => text.push(byte),
-        }
-    }
-    let text = std::str::from_utf8(&text).map_err(io::Error::other)?;
+/// A terminal gives one line at a time.
+fn line(mut terminal: &File) -> io::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new([0; LONGEST]);
+    let length = terminal.read(&mut *bytes)?;
+    let text = std::str::from_utf8(&bytes[..length]).map_err(io::Error::other)?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::find;
+use super::{At, Commands, find};
 use crate::cli::client::Place;
-use crate::cli::connect::{Connect, Within};
+use crate::cli::connect::Within;
 use crate::cli::fault::Failure;
 use crate::cli::listing::Listing;
 use crate::cli::port::Port;
@@ -13,18 +13,10 @@ use crate::cli::show::Column;
 const COLUMNS: [Column; 5] =
     [("ID", "id"), ("WHO", "username"), ("NAME", "displayName"), ("TYPE", "type"), ("GROUPS", "groups.name")];
 
-#[derive(clap::Args, Debug)]
-pub struct AccessTo {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    within: Within,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type AccessTo = At<Command, Within>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Show who has access
     #[command(visible_alias = "ls", after_help = "Example:\n  tenantry access list --tenant acme")]
     List(Listing),
@@ -40,21 +32,22 @@ enum Command {
 }
 
 #[derive(clap::Args, Debug)]
-struct One {
+pub struct One {
     /// The user or service account, by e-mail address, name or id
     #[arg(value_name = "WHO")]
     who: String,
 }
 
-pub async fn run(args: &AccessTo) -> Result<(), Failure> {
-    let port = args.connect.port_within(&args.within)?;
-    match &args.command {
-        Command::List(list) => list.show(&port, &path(&port, &[]), &[], &COLUMNS).await,
-        Command::Get(One { who }) => port.get(&path(&port, &[&find::anyone(&port, who).await?])).await,
-        Command::Grant(One { who }) => grant(&port, who).await,
-        Command::Revoke(One { who }) => {
-            port.client.delete(&path(&port, &[&find::anyone(&port, who).await?])).await?;
-            Ok(())
+impl Commands for Command {
+    async fn run(&self, port: &Port) -> Result<(), Failure> {
+        match self {
+            Command::List(list) => list.show(port, &path(port, &[]), &[], &COLUMNS).await,
+            Command::Get(One { who }) => port.get(&path(port, &[&find::anyone(port, who).await?])).await,
+            Command::Grant(One { who }) => grant(port, who).await,
+            Command::Revoke(One { who }) => {
+                port.client.delete(&path(port, &[&find::anyone(port, who).await?])).await?;
+                Ok(())
+            }
         }
     }
 }

@@ -5,8 +5,8 @@ use clap::ArgAction;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Common, Guard, Home, Kind, One, Table, users};
-use crate::cli::connect::{Connect, Owner};
+use super::{At, Commands, Common, Guard, Home, Kind, One, Table, users};
+use crate::cli::connect::Owner;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Fields, Port, fields};
 
@@ -35,18 +35,10 @@ impl Kind for Account {
     };
 }
 
-#[derive(clap::Args, Debug)]
-pub struct Accounts {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    owner: Owner,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type Accounts = At<Command, Owner>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Make a service account; `tenantry api-tokens create` makes its tokens
     #[command(after_help = "Examples:\n  \
         tenantry service-accounts create agent --tenant acme --group agents\n  \
@@ -72,7 +64,7 @@ enum Command {
 
 #[derive(clap::Args, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Create {
+pub struct Create {
     /// What it is called: a-z, 0-9 and '-' between them, at most 63 characters
     name: String,
     /// What else there is to say
@@ -91,7 +83,7 @@ struct Create {
 }
 
 #[derive(clap::Args, Debug, Serialize)]
-struct Update {
+pub struct Update {
     #[command(flatten)]
     #[serde(skip)]
     of: One<Account>,
@@ -111,7 +103,7 @@ struct Update {
 }
 
 #[derive(clap::Args, Debug)]
-struct SetSuperadmin {
+pub struct SetSuperadmin {
     #[command(flatten)]
     of: One<Account>,
     /// Whether it shall be so
@@ -119,29 +111,34 @@ struct SetSuperadmin {
     to: bool,
 }
 
-pub async fn run(args: &Accounts) -> Result<(), Failure> {
-    if let Command::Common(common) = &args.command {
-        common.confirm()?;
+impl Commands for Command {
+    fn confirm(&self) -> Result<(), Failure> {
+        match self {
+            Command::Common(common) => common.confirm(),
+            _ => Ok(()),
+        }
     }
-    let port = args.connect.port_of(&args.owner)?;
-    match &args.command {
-        Command::Create(create) => {
-            let mut form = fields(create)?;
-            put_groups(&port, &create.groups, &mut form).await?;
-            port.create(&Account::TABLE.path(&port, &[]), form).await
+
+    async fn run(&self, port: &Port) -> Result<(), Failure> {
+        match self {
+            Command::Create(create) => {
+                let mut form = fields(create)?;
+                put_groups(port, &create.groups, &mut form).await?;
+                port.create(&Account::TABLE.path(port, &[]), form).await
+            }
+            Command::Update(update) => {
+                let mut form = fields(update)?;
+                put_groups(port, &update.groups, &mut form).await?;
+                change(port, &update.of, update.guard.if_match.as_deref(), form).await
+            }
+            Command::SetSuperadmin(SetSuperadmin { of, to }) => {
+                let path = of.below(port, "superadmin").await?;
+                port.patch(&path, None, one("superAdmin", *to)).await
+            }
+            Command::Disable(of) => change(port, of, None, one("disabled", true)).await,
+            Command::Enable(of) => change(port, of, None, one("disabled", false)).await,
+            Command::Common(common) => common.run(port).await,
         }
-        Command::Update(update) => {
-            let mut form = fields(update)?;
-            put_groups(&port, &update.groups, &mut form).await?;
-            change(&port, &update.of, update.guard.if_match.as_deref(), form).await
-        }
-        Command::SetSuperadmin(SetSuperadmin { of, to }) => {
-            let path = of.below(&port, "superadmin").await?;
-            port.patch(&path, None, one("superAdmin", *to)).await
-        }
-        Command::Disable(of) => change(&port, of, None, one("disabled", true)).await,
-        Command::Enable(of) => change(&port, of, None, one("disabled", false)).await,
-        Command::Common(common) => common.run(&port).await,
     }
 }
 

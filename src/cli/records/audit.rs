@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 
+use super::At;
 use crate::cli::client::Place;
-use crate::cli::connect::{Connect, Owner};
+use crate::cli::connect::Owner;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Port, fields};
 use crate::cli::progress::Progress;
@@ -31,18 +32,10 @@ const COLUMNS: [Column; 8] = [
 /// Words of entries are written in capitals.
 const CAPITALS: fn(&str) -> Result<String, Infallible> = |text| Ok(text.to_ascii_uppercase());
 
-#[derive(clap::Args, Debug)]
-pub struct Audit {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    owner: Owner,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type Audit = At<Command, Owner>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Show entries, the newest first
     #[command(
         visible_alias = "ls",
@@ -69,7 +62,7 @@ enum Command {
 }
 
 #[derive(clap::Args, Debug)]
-struct List {
+pub struct List {
     #[command(flatten)]
     of: Of,
     /// So many entries
@@ -81,7 +74,7 @@ struct List {
 }
 
 #[derive(clap::Args, Debug)]
-struct Export {
+pub struct Export {
     #[command(flatten)]
     of: Of,
     /// A new file instead of standard output; only you can read it
@@ -90,7 +83,7 @@ struct Export {
 }
 
 #[derive(clap::Args, Debug)]
-struct Verify {
+pub struct Verify {
     /// A whole export; - for standard input; what the admin port has when left out
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -131,20 +124,20 @@ struct Of {
 pub async fn run(args: &Audit) -> Result<(), Failure> {
     if let Command::Verify(Verify { file: Some(file) }) = &args.command {
         let verdict = match file.as_os_str().as_encoded_bytes() {
-            b"-" => verify_lines(io::stdin().lock(), args.owner.extent()),
+            b"-" => verify_lines(io::stdin().lock(), args.whose.extent()),
             _ => {
                 let open = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-                verify_lines(BufReader::new(open), args.owner.extent())
+                verify_lines(BufReader::new(open), args.whose.extent())
             }
         };
         return tell(&verdict?);
     }
-    let port = args.connect.port_of(&args.owner)?;
+    let port = args.port()?;
     match &args.command {
         Command::List(list) => list.show(&port).await,
         Command::Export(export) => export.write(&port).await,
         Command::Verify(_) => {
-            let mut lines = Lines::new(Judge::new(args.owner.extent()));
+            let mut lines = Lines::new(Judge::new(args.whose.extent()));
             download(&port, &path(&port, "export"), &mut lines).await?;
             tell(&lines.end()?.verifier.end())
         }

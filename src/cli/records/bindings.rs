@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::find::{self, Holder};
 use super::roles::Role;
-use super::{Common, Home, Kind, Table};
-use crate::cli::connect::{Connect, Within};
+use super::{At, Commands, Common, Home, Kind, Table};
+use crate::cli::connect::Within;
 use crate::cli::fault::Failure;
-use crate::cli::port::Fields;
+use crate::cli::port::{Fields, Port};
 
 #[derive(Clone, Debug)]
 pub struct Binding;
@@ -35,18 +35,10 @@ impl Kind for Binding {
     };
 }
 
-#[derive(clap::Args, Debug)]
-pub struct Bindings {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    within: Within,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type Bindings = At<Command, Within>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Give a role to a user, a service account or a group
     #[command(
         long_about = "Give a role to a user, a service account or a group. A user who has no access to the \
@@ -62,7 +54,7 @@ enum Command {
 }
 
 #[derive(clap::Args, Debug)]
-struct Create {
+pub struct Create {
     /// The role, by its name or id
     #[arg(long, value_name = "NAME")]
     role: String,
@@ -73,22 +65,23 @@ struct Create {
     services: Vec<String>,
 }
 
-pub async fn run(args: &Bindings) -> Result<(), Failure> {
-    let port = args.connect.port_within(&args.within)?;
-    match &args.command {
-        Command::Create(create) => {
-            let (kind, holder) = create.holder.find(&port).await?;
-            let role = find::id(&port, &Role::TABLE, &create.role).await?;
-            let mut form = Fields::from_iter([
-                ("type".to_owned(), json!(kind)),
-                ("externalId".to_owned(), json!(holder)),
-                ("roleId".to_owned(), json!(role)),
-            ]);
-            if !create.services.is_empty() {
-                form.insert("services".to_owned(), json!(BTreeSet::from_iter(&create.services)));
+impl Commands for Command {
+    async fn run(&self, port: &Port) -> Result<(), Failure> {
+        match self {
+            Command::Create(create) => {
+                let (kind, holder) = create.holder.find(port).await?;
+                let role = find::id(port, &Role::TABLE, &create.role).await?;
+                let mut form = Fields::from_iter([
+                    ("type".to_owned(), json!(kind)),
+                    ("externalId".to_owned(), json!(holder)),
+                    ("roleId".to_owned(), json!(role)),
+                ]);
+                if !create.services.is_empty() {
+                    form.insert("services".to_owned(), json!(BTreeSet::from_iter(&create.services)));
+                }
+                port.create(&Binding::TABLE.path(port, &[]), form).await
             }
-            port.create(&Binding::TABLE.path(&port, &[]), form).await
+            Command::Common(common) => common.run(port).await,
         }
-        Command::Common(common) => common.run(&port).await,
     }
 }

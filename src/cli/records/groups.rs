@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::members::{self, Members};
-use super::{Common, Guard, Home, Kind, One, Table, find};
-use crate::cli::connect::{Connect, Within};
+use super::{At, Commands, Common, Guard, Home, Kind, One, Table, find};
+use crate::cli::connect::Within;
 use crate::cli::fault::Failure;
-use crate::cli::port::{Fields, fields};
+use crate::cli::port::{Fields, Port, fields};
 
 #[derive(Clone, Debug)]
 pub struct Group;
@@ -27,18 +27,10 @@ impl Kind for Group {
     };
 }
 
-#[derive(clap::Args, Debug)]
-pub struct Groups {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    within: Within,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type Groups = At<Command, Within>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Make a group
     #[command(
         after_help = "Example:\n  tenantry groups create on-call --tenant acme --member ann@example.com"
@@ -55,7 +47,7 @@ enum Command {
 }
 
 #[derive(clap::Args, Debug, Serialize)]
-struct Create {
+pub struct Create {
     /// What it is called, once in the tenant
     name: String,
     /// What else there is to say
@@ -68,7 +60,7 @@ struct Create {
 }
 
 #[derive(clap::Args, Debug, Serialize)]
-struct Update {
+pub struct Update {
     #[command(flatten)]
     #[serde(skip)]
     of: One<Group>,
@@ -83,32 +75,37 @@ struct Update {
     guard: Guard,
 }
 
-pub async fn run(args: &Groups) -> Result<(), Failure> {
-    if let Command::Common(common) = &args.command {
-        common.confirm()?;
+impl Commands for Command {
+    fn confirm(&self) -> Result<(), Failure> {
+        match self {
+            Command::Common(common) => common.confirm(),
+            _ => Ok(()),
+        }
     }
-    let port = args.connect.port_within(&args.within)?;
-    match &args.command {
-        Command::Create(create) => {
-            let mut form = fields(create)?;
-            let mut ids = Vec::with_capacity(create.members.len());
-            for who in &create.members {
-                ids.push(find::anyone(&port, who).await?);
+
+    async fn run(&self, port: &Port) -> Result<(), Failure> {
+        match self {
+            Command::Create(create) => {
+                let mut form = fields(create)?;
+                let mut ids = Vec::with_capacity(create.members.len());
+                for who in &create.members {
+                    ids.push(find::anyone(port, who).await?);
+                }
+                if !ids.is_empty() {
+                    form.insert("membersId".to_owned(), json!(ids));
+                }
+                port.create(&Group::TABLE.path(port, &[]), form).await
             }
-            if !ids.is_empty() {
-                form.insert("membersId".to_owned(), json!(ids));
+            Command::Update(update) => {
+                let form = fields(update)?;
+                let put = |record: &mut Fields| {
+                    record.extend(form);
+                    Ok(())
+                };
+                port.edit(&update.of.path(port).await?, update.guard.if_match.as_deref(), put).await
             }
-            port.create(&Group::TABLE.path(&port, &[]), form).await
+            Command::Members(command) => members::run(command, port).await,
+            Command::Common(common) => common.run(port).await,
         }
-        Command::Update(update) => {
-            let form = fields(update)?;
-            let put = |record: &mut Fields| {
-                record.extend(form);
-                Ok(())
-            };
-            port.edit(&update.of.path(&port).await?, update.guard.if_match.as_deref(), put).await
-        }
-        Command::Members(command) => members::run(command, &port).await,
-        Command::Common(common) => common.run(&port).await,
     }
 }

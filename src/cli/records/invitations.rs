@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::groups::Group;
 use super::roles::Role;
-use super::{Common, Home, Kind, Table, find};
-use crate::cli::connect::{Connect, Within};
+use super::{At, Commands, Common, Home, Kind, Table, find};
+use crate::cli::connect::Within;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Port, fields};
 
@@ -35,18 +35,10 @@ impl Kind for Invitation {
     };
 }
 
-#[derive(clap::Args, Debug)]
-pub struct Invitations {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    within: Within,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type Invitations = At<Command, Within>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Invite somebody: shows a link that opens once, and is to be given to them
     #[command(
         long_about = "Invite somebody: shows a link that opens once, and is to be given to them: the gateway \
@@ -62,7 +54,7 @@ enum Command {
 
 #[derive(clap::Args, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Create {
+pub struct Create {
     /// Who shall come, by e-mail address
     email: String,
     /// A role that they will be bound to, by its name or id; can be repeated
@@ -82,11 +74,12 @@ struct Create {
     super_admin: bool,
 }
 
-pub async fn run(args: &Invitations) -> Result<(), Failure> {
-    let port = args.connect.port_within(&args.within)?;
-    match &args.command {
-        Command::Create(create) => create.run(&port).await,
-        Command::Common(common) => common.run(&port).await,
+impl Commands for Command {
+    async fn run(&self, port: &Port) -> Result<(), Failure> {
+        match self {
+            Command::Create(create) => create.run(port).await,
+            Command::Common(common) => common.run(port).await,
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::trust::Terms;
-use super::{Common, Guard, Home, Kind, One, Table};
-use crate::cli::connect::{Connect, Owner};
+use super::{At, Commands, Common, Guard, Home, Kind, One, Table};
+use crate::cli::connect::Owner;
 use crate::cli::fault::Failure;
-use crate::cli::port::{Fields, fields};
+use crate::cli::port::{Fields, Port, fields};
 
 #[derive(Clone, Debug)]
 pub struct Issuer;
@@ -36,18 +36,10 @@ impl Kind for Issuer {
     };
 }
 
-#[derive(clap::Args, Debug)]
-pub struct Issuers {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    owner: Owner,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type Issuers = At<Command, Owner>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Believe an identity provider's tokens; its keys are fetched, and fetched again
     #[command(
         visible_alias = "add",
@@ -66,7 +58,7 @@ enum Command {
 }
 
 #[derive(clap::Args, Debug)]
-struct Create {
+pub struct Create {
     /// What it is called: a-z, 0-9 and '-' between them, at most 63 characters
     #[arg(value_name = "ID")]
     id: String,
@@ -78,7 +70,7 @@ struct Create {
 }
 
 #[derive(clap::Args, Debug)]
-struct Update {
+pub struct Update {
     #[command(flatten)]
     of: One<Issuer>,
     /// The `iss` of its tokens, exactly
@@ -114,25 +106,26 @@ struct Refresh {
     grace: Option<String>,
 }
 
-pub async fn run(args: &Issuers) -> Result<(), Failure> {
-    let port = args.connect.port_of(&args.owner)?;
-    match &args.command {
-        Command::Create(Create { id, issuer, terms }) => {
-            let mut form =
-                Fields::from_iter([("id".to_owned(), json!(id)), ("issuer".to_owned(), json!(issuer))]);
-            terms.put(&mut form)?;
-            port.create(&Issuer::TABLE.path(&port, &[]), form).await
+impl Commands for Command {
+    async fn run(&self, port: &Port) -> Result<(), Failure> {
+        match self {
+            Command::Create(Create { id, issuer, terms }) => {
+                let mut form =
+                    Fields::from_iter([("id".to_owned(), json!(id)), ("issuer".to_owned(), json!(issuer))]);
+                terms.put(&mut form)?;
+                port.create(&Issuer::TABLE.path(port, &[]), form).await
+            }
+            Command::Update(Update { of, issuer, terms, guard }) => {
+                let put = |record: &mut Fields| {
+                    if let Some(issuer) = issuer {
+                        record.insert("issuer".to_owned(), json!(issuer));
+                    }
+                    terms.put(record)
+                };
+                port.edit(&of.path(port).await?, guard.if_match.as_deref(), put).await
+            }
+            Command::Common(common) => common.run(port).await,
         }
-        Command::Update(Update { of, issuer, terms, guard }) => {
-            let put = |record: &mut Fields| {
-                if let Some(issuer) = issuer {
-                    record.insert("issuer".to_owned(), json!(issuer));
-                }
-                terms.put(record)
-            };
-            port.edit(&of.path(&port).await?, guard.if_match.as_deref(), put).await
-        }
-        Command::Common(common) => common.run(&port).await,
     }
 }
 

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::trust::{Terms, said};
-use super::{Common, Guard, Home, Kind, One, Table};
-use crate::cli::connect::{Connect, Owner};
+use super::{At, Commands, Common, Guard, Home, Kind, One, Table};
+use crate::cli::connect::Owner;
 use crate::cli::fault::Failure;
 use crate::cli::keypair;
-use crate::cli::port::Fields;
+use crate::cli::port::{Fields, Port};
 use crate::model::{Algorithm, Grants, MAX_KEY_TEXT, PublicKey, ReadKey};
 
 #[derive(Clone, Debug)]
@@ -41,18 +41,10 @@ impl Kind for Key {
     };
 }
 
-#[derive(clap::Args, Debug)]
-pub struct Keys {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    owner: Owner,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type Keys = At<Command, Owner>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Trust a key: believe tokens that its private half signs
     #[command(
         visible_alias = "create",
@@ -79,7 +71,7 @@ enum Command {
 }
 
 #[derive(clap::Args, Debug)]
-struct Add {
+pub struct Add {
     /// The key's file; - for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -94,7 +86,7 @@ struct Add {
 }
 
 #[derive(clap::Args, Debug)]
-struct Update {
+pub struct Update {
     #[command(flatten)]
     of: One<Key>,
     #[command(flatten)]
@@ -119,18 +111,21 @@ struct KeyTerms {
     common: Terms,
 }
 
-pub async fn run(args: &Keys) -> Result<(), Failure> {
-    let port = args.connect.port_of(&args.owner)?;
-    match &args.command {
-        Command::Add(add) => port.create(&Key::TABLE.path(&port, &[]), add.document(&read(&add.file)?)).await,
-        Command::Update(update) => {
-            let put = |record: &mut Fields| {
-                update.terms.put(record);
-                Ok(())
-            };
-            port.edit(&update.of.path(&port).await?, update.guard.if_match.as_deref(), put).await
+impl Commands for Command {
+    async fn run(&self, port: &Port) -> Result<(), Failure> {
+        match self {
+            Command::Add(add) => {
+                port.create(&Key::TABLE.path(port, &[]), add.document(&read(&add.file)?)).await
+            }
+            Command::Update(update) => {
+                let put = |record: &mut Fields| {
+                    update.terms.put(record);
+                    Ok(())
+                };
+                port.edit(&update.of.path(port).await?, update.guard.if_match.as_deref(), put).await
+            }
+            Command::Common(common) => common.run(port).await,
         }
-        Command::Common(common) => common.run(&port).await,
     }
 }
 

@@ -21,9 +21,11 @@ pub mod users;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
+use clap::Subcommand;
 use http::Method;
 
 use super::client::{Call, Place};
+use super::connect::{Connect, Whose};
 use super::fault::Failure;
 use super::listing::Listing;
 use super::port::Port;
@@ -64,8 +66,42 @@ pub trait Kind: Debug + Clone + Send + Sync + 'static {
     const TABLE: Table;
 }
 
+/// What is done to records of a kind.
+pub trait Commands {
+    /// Asks what has to be asked before anything is done.
+    fn confirm(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn run(&self, port: &Port) -> Result<(), Failure>;
+}
+
+/// Commands, and where they go.
+#[derive(clap::Args, Debug)]
+pub struct At<C: Subcommand, W: Whose> {
+    #[command(subcommand)]
+    command: C,
+    #[command(flatten)]
+    whose: W,
+    #[command(flatten)]
+    connect: Connect,
+}
+
+impl<C: Subcommand + Commands, W: Whose> At<C, W> {
+    pub async fn run(&self) -> Result<(), Failure> {
+        self.command.confirm()?;
+        self.command.run(&self.port()?).await
+    }
+}
+
+impl<C: Subcommand, W: Whose> At<C, W> {
+    fn port(&self) -> Result<Port, Failure> {
+        self.connect.port(&self.whose)
+    }
+}
+
 /// The commands that every kind of record has.
-#[derive(clap::Subcommand, Debug)]
+#[derive(Subcommand, Debug)]
 pub enum Common<K: Kind> {
     #[command(visible_alias = "ls", about = K::TABLE.on_all(), after_help = K::TABLE.listed())]
     List(Listing),

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Common, Guard, Home, Kind, One, Table};
+use super::{At, Commands, Common, Guard, Home, Kind, One, Table};
 use crate::cli::client::Place;
-use crate::cli::connect::{Connect, Within};
+use crate::cli::connect::Within;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Fields, Port, fields};
 
@@ -35,18 +35,10 @@ impl Kind for Role {
     };
 }
 
-#[derive(clap::Args, Debug)]
-pub struct Roles {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    within: Within,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type Roles = At<Command, Within>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Make a role; `tenantry bindings create` gives it to somebody
     #[command(
         after_help = "Example:\n  tenantry roles create dashboards --permission metrics:read --permission logs:read,delete --tenant acme"
@@ -66,7 +58,7 @@ enum Command {
 
 #[derive(clap::Args, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Create {
+pub struct Create {
     /// What it is called, once in the tenant
     name: String,
     /// What it permits: RESOURCE:ACTION,ACTION; can be repeated
@@ -84,7 +76,7 @@ struct Create {
 #[derive(clap::Args, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[group(id = "change", required = true, multiple = true, args = ["name", "permissions", "add", "remove", "description", "is_default"])]
-struct Update {
+pub struct Update {
     #[command(flatten)]
     #[serde(skip)]
     of: One<Role>,
@@ -124,20 +116,21 @@ struct Permission {
 /// What a role permits: actions by resource.
 type Permits = BTreeMap<String, BTreeSet<String>>;
 
-pub async fn run(args: &Roles) -> Result<(), Failure> {
-    let port = args.connect.port_within(&args.within)?;
-    match &args.command {
-        Command::Create(create) => {
-            let mut form = fields(create)?;
-            form.insert("permissions".to_owned(), json!(permits(&create.permissions)));
-            port.create(&Role::TABLE.path(&port, &[]), form).await
+impl Commands for Command {
+    async fn run(&self, port: &Port) -> Result<(), Failure> {
+        match self {
+            Command::Create(create) => {
+                let mut form = fields(create)?;
+                form.insert("permissions".to_owned(), json!(permits(&create.permissions)));
+                port.create(&Role::TABLE.path(port, &[]), form).await
+            }
+            Command::Update(update) => update.run(port).await,
+            Command::Permissions => {
+                let tenant = port.tenant.as_deref().unwrap_or_default();
+                port.get(&Place::path(&[tenant, "acls", "permissions"])).await
+            }
+            Command::Common(common) => common.run(port).await,
         }
-        Command::Update(update) => update.run(&port).await,
-        Command::Permissions => {
-            let tenant = port.tenant.as_deref().unwrap_or_default();
-            port.get(&Place::path(&[tenant, "acls", "permissions"])).await
-        }
-        Command::Common(common) => common.run(&port).await,
     }
 }
 

@@ -6,10 +6,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Common, Guard, Home, Kind, One, Table};
-use crate::cli::connect::Connect;
+use super::{At, Commands, Common, Guard, Home, Kind, One, Table};
+use crate::cli::connect::Instance;
 use crate::cli::fault::Failure;
-use crate::cli::port::{Fields, fields};
+use crate::cli::port::{Fields, Port, fields};
 
 #[derive(Clone, Debug)]
 pub struct Tenant;
@@ -35,16 +35,10 @@ impl Kind for Tenant {
     };
 }
 
-#[derive(clap::Args, Debug)]
-pub struct Tenants {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type Tenants = At<Command, Instance>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Make a tenant
     #[command(
         long_about = "Make a tenant.\n\n\
@@ -73,7 +67,7 @@ enum Command {
 
 #[derive(clap::Args, Debug)]
 #[group(id = "which", required = true, multiple = false, args = ["id", "tenant"])]
-struct Create {
+pub struct Create {
     /// The tenant's id: a-z, 0-9, '-' and '_', at most 63 characters; it stands in hosts and paths
     #[arg(value_name = "ID", conflicts_with = "name_option")]
     id: Option<String>,
@@ -95,7 +89,7 @@ struct Create {
 
 #[derive(clap::Args, Debug)]
 #[group(id = "change", required = true, multiple = true, args = ["name", "description", "labels", "unlabel", "options", "default_role"])]
-struct Update {
+pub struct Update {
     #[command(flatten)]
     of: One<Tenant>,
     /// What people call it
@@ -145,20 +139,25 @@ enum Differs {
     MaxBodyBytes,
 }
 
-pub async fn run(args: &Tenants) -> Result<(), Failure> {
-    if let Command::Common(common) = &args.command {
-        common.confirm()?;
-    }
-    let port = args.connect.port()?;
-    match &args.command {
-        Command::Create(create) => port.create(&Tenant::TABLE.path(&port, &[]), create.fields()?).await,
-        Command::Update(update) => {
-            port.patch(&update.of.path(&port).await?, update.guard.if_match.as_deref(), update.fields()?)
-                .await
+impl Commands for Command {
+    fn confirm(&self) -> Result<(), Failure> {
+        match self {
+            Command::Common(common) => common.confirm(),
+            _ => Ok(()),
         }
-        Command::Suspend(of) => port.patch(&of.path(&port).await?, None, state("SUSPENDED")).await,
-        Command::Resume(of) => port.patch(&of.path(&port).await?, None, state("ACTIVE")).await,
-        Command::Common(common) => common.run(&port).await,
+    }
+
+    async fn run(&self, port: &Port) -> Result<(), Failure> {
+        match self {
+            Command::Create(create) => port.create(&Tenant::TABLE.path(port, &[]), create.fields()?).await,
+            Command::Update(update) => {
+                port.patch(&update.of.path(port).await?, update.guard.if_match.as_deref(), update.fields()?)
+                    .await
+            }
+            Command::Suspend(of) => port.patch(&of.path(port).await?, None, state("SUSPENDED")).await,
+            Command::Resume(of) => port.patch(&of.path(port).await?, None, state("ACTIVE")).await,
+            Command::Common(common) => common.run(port).await,
+        }
     }
 }
 

@@ -30,7 +30,6 @@ pub struct ApiTokens {
     command: Command,
     #[command(flatten)]
     of: Of,
-    /// With --for-service-account: it is one of this tenant
     #[command(flatten)]
     owner: Owner,
     #[command(flatten)]
@@ -110,27 +109,30 @@ struct Revoke {
     token: String,
 }
 
-pub async fn run(args: &ApiTokens) -> Result<(), Failure> {
-    let port = args.connect.port_of(&args.owner)?;
-    let owner = args.of.path(&port).await?;
-    match &args.command {
-        Command::Create(create) => {
-            let answer = port
-                .client
-                .post(&Place::path(&segments(&owner, &[])), &Value::Object(fields(create)?))
-                .await?;
-            handed(&port, &answer.document)
-        }
-        Command::List(List { quiet }) => {
-            let list = port.client.get(&Place::path(&segments(&owner, &[]))).await?.document;
-            print(&if *quiet { ids(&list) } else { port.output.list(&list, &COLUMNS)? })
-        }
-        Command::Revoke(Revoke { token }) => {
-            let list = port.client.get(&Place::path(&segments(&owner, &[]))).await?.document;
-            let id = results(&list).iter().find(|known| known["name"] == **token).map(|known| &known["id"]);
-            let id = id.and_then(Value::as_str).unwrap_or(token);
-            port.client.delete(&Place::path(&segments(&owner, &[id]))).await?;
-            Ok(())
+impl ApiTokens {
+    pub async fn run(&self) -> Result<(), Failure> {
+        let port = &self.connect.port(&self.owner)?;
+        let owner = self.of.path(port).await?;
+        match &self.command {
+            Command::Create(create) => {
+                let answer = port
+                    .client
+                    .post(&Place::path(&segments(&owner, &[])), &Value::Object(fields(create)?))
+                    .await?;
+                handed(port, &answer.document)
+            }
+            Command::List(List { quiet }) => {
+                let list = port.client.get(&Place::path(&segments(&owner, &[]))).await?.document;
+                print(&if *quiet { ids(&list) } else { port.output.list(&list, &COLUMNS)? })
+            }
+            Command::Revoke(Revoke { token }) => {
+                let list = port.client.get(&Place::path(&segments(&owner, &[]))).await?.document;
+                let id =
+                    results(&list).iter().find(|known| known["name"] == **token).map(|known| &known["id"]);
+                let id = id.and_then(Value::as_str).unwrap_or(token);
+                port.client.delete(&Place::path(&segments(&owner, &[id]))).await?;
+                Ok(())
+            }
         }
     }
 }

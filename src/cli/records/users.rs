@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::groups::Group;
 use super::password::NewPassword;
-use super::{Common, Guard, Home, Kind, One, Table, find};
+use super::{At, Commands, Common, Guard, Home, Kind, One, Table, find};
 use crate::cli::client::{Call, ClientError};
-use crate::cli::connect::Connect;
+use crate::cli::connect::Instance;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Fields, Port, fields};
 
@@ -38,16 +38,10 @@ impl Kind for User {
     };
 }
 
-#[derive(clap::Args, Debug)]
-pub struct Users {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    connect: Connect,
-}
+pub type Users = At<Command, Instance>;
 
 #[derive(clap::Subcommand, Debug)]
-enum Command {
+pub enum Command {
     /// Make a user; without a password they sign in by none until one is set
     #[command(after_help = "Examples:\n  \
         tenantry users create ann@example.com --first-name Ann --tenant acme\n  \
@@ -89,7 +83,7 @@ enum Command {
 
 #[derive(clap::Args, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Create {
+pub struct Create {
     /// By what the user signs in: an e-mail address
     email: String,
     #[command(flatten)]
@@ -124,7 +118,7 @@ struct Names {
 }
 
 #[derive(clap::Args, Debug, Serialize)]
-struct Update {
+pub struct Update {
     #[command(flatten)]
     #[serde(skip)]
     of: One<User>,
@@ -140,7 +134,7 @@ struct Update {
 }
 
 #[derive(clap::Args, Debug)]
-struct SetPassword {
+pub struct SetPassword {
     #[command(flatten)]
     of: One<User>,
     #[command(flatten)]
@@ -148,7 +142,7 @@ struct SetPassword {
 }
 
 #[derive(clap::Args, Debug)]
-struct SetFlag {
+pub struct SetFlag {
     #[command(flatten)]
     of: One<User>,
     /// Whether it shall be so
@@ -156,36 +150,41 @@ struct SetFlag {
     to: bool,
 }
 
-pub async fn run(args: &Users) -> Result<(), Failure> {
-    if let Command::Common(common) = &args.command {
-        common.confirm()?;
+impl Commands for Command {
+    fn confirm(&self) -> Result<(), Failure> {
+        match self {
+            Command::Common(common) => common.confirm(),
+            _ => Ok(()),
+        }
     }
-    let port = args.connect.port()?;
-    match &args.command {
-        Command::Create(create) => create.run(&port).await,
-        Command::Update(update) => {
-            let path = update.of.path(&port).await?;
-            port.patch(&path, update.guard.if_match.as_deref(), fields(update)?).await
+
+    async fn run(&self, port: &Port) -> Result<(), Failure> {
+        match self {
+            Command::Create(create) => create.run(port).await,
+            Command::Update(update) => {
+                let path = update.of.path(port).await?;
+                port.patch(&path, update.guard.if_match.as_deref(), fields(update)?).await
+            }
+            Command::SetPassword(set) => set_password(port, &set.of.id, &set.password).await,
+            Command::SetSuperadmin(SetFlag { of, to }) => {
+                set_flag(port, &of.id(port).await?, "superadmin", "superAdmin", *to).await
+            }
+            Command::SetRestricted(SetFlag { of, to }) => {
+                set_flag(port, &of.id(port).await?, "restricted", "restricted", *to).await
+            }
+            Command::Disable(of) => set_flag(port, &of.id(port).await?, "disabled", "disabled", true).await,
+            Command::Enable(of) => set_flag(port, &of.id(port).await?, "disabled", "disabled", false).await,
+            Command::Unlock(of) => {
+                let path = of.below(port, "unlock").await?;
+                port.client.send(Call::bare(Method::POST, &path)).await?;
+                Ok(())
+            }
+            Command::SignOut(of) => {
+                port.client.delete(&of.below(port, "refresh-token").await?).await?;
+                Ok(())
+            }
+            Command::Common(common) => common.run(port).await,
         }
-        Command::SetPassword(set) => set_password(&port, &set.of.id, &set.password).await,
-        Command::SetSuperadmin(SetFlag { of, to }) => {
-            set_flag(&port, &of.id(&port).await?, "superadmin", "superAdmin", *to).await
-        }
-        Command::SetRestricted(SetFlag { of, to }) => {
-            set_flag(&port, &of.id(&port).await?, "restricted", "restricted", *to).await
-        }
-        Command::Disable(of) => set_flag(&port, &of.id(&port).await?, "disabled", "disabled", true).await,
-        Command::Enable(of) => set_flag(&port, &of.id(&port).await?, "disabled", "disabled", false).await,
-        Command::Unlock(of) => {
-            let path = of.below(&port, "unlock").await?;
-            port.client.send(Call::bare(Method::POST, &path)).await?;
-            Ok(())
-        }
-        Command::SignOut(of) => {
-            port.client.delete(&of.below(&port, "refresh-token").await?).await?;
-            Ok(())
-        }
-        Command::Common(common) => common.run(&port).await,
     }
 }
 
