@@ -1,11 +1,10 @@
 //! `tenantry service-accounts`: machines, which have API tokens and nothing else. The tenant's with
 //! `--tenant`, else the instance's.
 
-use clap::ArgAction;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{At, Commands, Common, Guard, Home, Kind, One, Table, users};
+use super::{At, Commands, Common, Guard, Home, Kind, One, Set, Table, users};
 use crate::cli::connect::Owner;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Fields, Port, fields};
@@ -51,7 +50,7 @@ pub enum Command {
     Update(Update),
     /// Say whether a service account of the instance manages tenants and identities everywhere
     #[command(after_help = "Example:\n  tenantry service-accounts set-superadmin terraform true")]
-    SetSuperadmin(SetSuperadmin),
+    SetSuperadmin(Set<Account>),
     /// Refuse all tokens of a service account; they stay
     #[command(after_help = "Example:\n  tenantry service-accounts disable agent --tenant acme")]
     Disable(One<Account>),
@@ -102,23 +101,7 @@ pub struct Update {
     guard: Guard,
 }
 
-#[derive(clap::Args, Debug)]
-pub struct SetSuperadmin {
-    #[command(flatten)]
-    of: One<Account>,
-    /// Whether it shall be so
-    #[arg(value_name = "true|false", action = ArgAction::Set)]
-    to: bool,
-}
-
 impl Commands for Command {
-    fn confirm(&self) -> Result<(), Failure> {
-        match self {
-            Command::Common(common) => common.confirm(),
-            _ => Ok(()),
-        }
-    }
-
     async fn run(&self, port: &Port) -> Result<(), Failure> {
         match self {
             Command::Create(create) => {
@@ -131,7 +114,7 @@ impl Commands for Command {
                 put_groups(port, &update.groups, &mut form).await?;
                 change(port, &update.of, update.guard.if_match.as_deref(), form).await
             }
-            Command::SetSuperadmin(SetSuperadmin { of, to }) => {
+            Command::SetSuperadmin(Set { of, to }) => {
                 let path = of.below(port, "superadmin").await?;
                 port.patch(&path, None, one("superAdmin", *to)).await
             }

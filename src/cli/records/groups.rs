@@ -76,13 +76,6 @@ pub struct Update {
 }
 
 impl Commands for Command {
-    fn confirm(&self) -> Result<(), Failure> {
-        match self {
-            Command::Common(common) => common.confirm(),
-            _ => Ok(()),
-        }
-    }
-
     async fn run(&self, port: &Port) -> Result<(), Failure> {
         match self {
             Command::Create(create) => {

@@ -21,7 +21,7 @@ pub mod users;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use clap::Subcommand;
+use clap::{ArgAction, Subcommand};
 use http::Method;
 
 use super::client::{Call, Place};
@@ -68,11 +68,6 @@ pub trait Kind: Debug + Clone + Send + Sync + 'static {
 
 /// What is done to records of a kind.
 pub trait Commands {
-    /// Asks what has to be asked before anything is done.
-    fn confirm(&self) -> Result<(), Failure> {
-        Ok(())
-    }
-
     async fn run(&self, port: &Port) -> Result<(), Failure>;
 }
 
@@ -89,7 +84,6 @@ pub struct At<C: Subcommand, W: Whose> {
 
 impl<C: Subcommand + Commands, W: Whose> At<C, W> {
     pub async fn run(&self) -> Result<(), Failure> {
-        self.command.confirm()?;
         self.command.run(&self.port()?).await
     }
 }
@@ -129,6 +123,16 @@ pub struct Delete<K: Kind> {
     yes: bool,
     #[command(flatten)]
     guard: Guard,
+}
+
+/// Whether something shall be so of a record.
+#[derive(clap::Args, Debug)]
+pub struct Set<K: Kind> {
+    #[command(flatten)]
+    pub of: One<K>,
+    /// Whether it shall be so
+    #[arg(value_name = "true|false", action = ArgAction::Set)]
+    pub to: bool,
 }
 
 /// A condition on a record.
@@ -204,22 +208,15 @@ impl Table {
 }
 
 impl<K: Kind> Common<K> {
-    /// Asks what has to be asked before anything is done.
-    pub fn confirm(&self) -> Result<(), Failure> {
-        match self {
-            Common::Delete(Delete { one, yes: false, .. }) if K::TABLE.asks => {
-                let Table { noun, deleted, .. } = K::TABLE;
-                prompt::confirm(&format!("Delete {noun} {:?}: {deleted}?", one.id))
-            }
-            Common::List(_) | Common::Get(_) | Common::Delete(_) => Ok(()),
-        }
-    }
-
     pub async fn run(&self, port: &Port) -> Result<(), Failure> {
         match self {
             Common::List(list) => list.show(port, &K::TABLE.path(port, &[]), &[], K::TABLE.columns).await,
             Common::Get(one) => port.get(&one.path(port).await?).await,
-            Common::Delete(Delete { one, guard, .. }) => {
+            Common::Delete(Delete { one, yes, guard }) => {
+                if K::TABLE.asks && !yes {
+                    let Table { noun, deleted, .. } = K::TABLE;
+                    prompt::confirm(&format!("Delete {noun} {:?}: {deleted}?", one.id))?;
+                }
                 let path = one.path(port).await?;
                 let if_match = guard.if_match.as_deref();
                 port.client.send(Call { method: Method::DELETE, path: &path, if_match, body: None }).await?;

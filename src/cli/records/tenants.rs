@@ -140,13 +140,6 @@ enum Differs {
 }
 
 impl Commands for Command {
-    fn confirm(&self) -> Result<(), Failure> {
-        match self {
-            Command::Common(common) => common.confirm(),
-            _ => Ok(()),
-        }
-    }
-
     async fn run(&self, port: &Port) -> Result<(), Failure> {
         match self {
             Command::Create(create) => port.create(&Tenant::TABLE.path(port, &[]), create.fields()?).await,

@@ -1,13 +1,12 @@
 //! `tenantry users`: the people of the instance.
 
-use clap::ArgAction;
 use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
 use super::groups::Group;
 use super::password::NewPassword;
-use super::{At, Commands, Common, Guard, Home, Kind, One, Table, find};
+use super::{At, Commands, Common, Guard, Home, Kind, One, Set, Table, find};
 use crate::cli::client::{Call, ClientError};
 use crate::cli::connect::Instance;
 use crate::cli::fault::Failure;
@@ -61,10 +60,10 @@ pub enum Command {
     SetPassword(SetPassword),
     /// Say whether a user manages tenants and identities everywhere
     #[command(after_help = "Example:\n  tenantry users set-superadmin ann@example.com true")]
-    SetSuperadmin(SetFlag),
+    SetSuperadmin(Set<User>),
     /// Say whether a user may not change the own profile, password and tokens
     #[command(after_help = "Example:\n  tenantry users set-restricted ann@example.com true")]
-    SetRestricted(SetFlag),
+    SetRestricted(Set<User>),
     /// Refuse a user everywhere; all that they have stays
     #[command(after_help = "Example:\n  tenantry users disable ann@example.com")]
     Disable(One<User>),
@@ -141,23 +140,7 @@ pub struct SetPassword {
     password: NewPassword,
 }
 
-#[derive(clap::Args, Debug)]
-pub struct SetFlag {
-    #[command(flatten)]
-    of: One<User>,
-    /// Whether it shall be so
-    #[arg(value_name = "true|false", action = ArgAction::Set)]
-    to: bool,
-}
-
 impl Commands for Command {
-    fn confirm(&self) -> Result<(), Failure> {
-        match self {
-            Command::Common(common) => common.confirm(),
-            _ => Ok(()),
-        }
-    }
-
     async fn run(&self, port: &Port) -> Result<(), Failure> {
         match self {
             Command::Create(create) => create.run(port).await,
@@ -166,10 +149,10 @@ impl Commands for Command {
                 port.patch(&path, update.guard.if_match.as_deref(), fields(update)?).await
             }
             Command::SetPassword(set) => set_password(port, &set.of.id, &set.password).await,
-            Command::SetSuperadmin(SetFlag { of, to }) => {
+            Command::SetSuperadmin(Set { of, to }) => {
                 set_flag(port, &of.id(port).await?, "superadmin", "superAdmin", *to).await
             }
-            Command::SetRestricted(SetFlag { of, to }) => {
+            Command::SetRestricted(Set { of, to }) => {
                 set_flag(port, &of.id(port).await?, "restricted", "restricted", *to).await
             }
             Command::Disable(of) => set_flag(port, &of.id(port).await?, "disabled", "disabled", true).await,
