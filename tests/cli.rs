@@ -15,6 +15,8 @@ mod run;
 mod served;
 #[path = "cli/stub.rs"]
 mod stub;
+#[path = "cli/terminal.rs"]
+mod terminal;
 
 use std::fs;
 use std::io;
