@@ -27,6 +27,9 @@ pub enum Format {
 /// each, where it is a list), `group.name|user.username` for the first of these that there is.
 pub type Column = (&'static str, &'static str);
 
+/// By what people know a record stands before the rest of it.
+const FIRST: [&str; 4] = ["id", "number", "name", "username"];
+
 impl Format {
     /// One record; its ETag, for `--if-match`, only where people read.
     pub fn record(self, answer: &Answer) -> Result<String, Failure> {
@@ -72,7 +75,9 @@ fn rows(records: &[Value], columns: &[Column]) -> String {
 
 fn fields(answer: &Answer) -> String {
     let mut table = plain();
-    for (name, value) in answer.document.as_object().into_iter().flatten() {
+    let mut members: Vec<_> = answer.document.as_object().into_iter().flatten().collect();
+    members.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    for (name, value) in members {
         table.add_row([title(name), cell(value)]);
     }
     if let Some(etag) = &answer.etag {
@@ -94,8 +99,11 @@ fn trimmed(table: &Table) -> String {
     lines.collect()
 }
 
-/// `createdAt` and `created_at` as people write it.
+/// `createdAt` and `created_at` as people write it. Words in capitals, such as resources, stay.
 fn title(name: &str) -> String {
+    if !name.chars().any(|character| character.is_ascii_lowercase()) {
+        return printable(name);
+    }
     let mut title = String::with_capacity(name.len() + 2);
     for character in name.chars() {
         match character {
@@ -180,7 +188,8 @@ mod tests {
         ] {
             assert_eq!(shown(&record, wanted), text, "{wanted}");
         }
-        assert_eq!((title("createdAt"), title("org_id")), ("created at".to_owned(), "org id".to_owned()));
+        let titles = ["createdAt", "org_id", "API_TOKEN"].map(title);
+        assert_eq!(titles, ["created at", "org id", "API_TOKEN"]);
     }
 
     #[test]
@@ -192,6 +201,9 @@ mod tests {
         let yaml = Format::Yaml.record(&answer).expect("YAML");
         assert_eq!(serde_saphyr::from_str::<Value>(&yaml).expect("YAML"), record);
         let table = Format::Table.record(&answer).expect("a table");
-        assert!(table.starts_with("fallback  no\n") && table.ends_with("etag      \"12\"\n"), "{table}");
+        assert!(
+            table.starts_with("id        acme\nfallback  no\n") && table.ends_with("etag      \"12\"\n"),
+            "{table}"
+        );
     }
 }

@@ -278,7 +278,7 @@ fn a_login_serves_until_logout() {
     assert_eq!(login.code, 0, "{}", login.err);
     let me = run(&["me", "-o", "json"]).end();
     let me: Value = serde_json::from_str(&me.out).expect("JSON");
-    assert_eq!(me["profile"]["username"], ANN);
+    assert_eq!((&me["profile"]["username"], me.get("csrfToken")), (&ANN.into(), None));
     let token = run(&["api-tokens", "create", "laptop"]).end();
     assert_eq!(token.code, 0, "a write by session: {}", token.err);
     assert_eq!(run(&["logout"]).end().code, 0);
