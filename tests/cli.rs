@@ -1,14 +1,22 @@
 //! The program as people and scripts run it: help, usage, exit codes, what it writes where. The other
 //! side of the admin API is a stub here, so that answers can be had which no gateway gives.
 
+#[path = "cli/logins.rs"]
+mod logins;
 #[path = "cli/online.rs"]
 mod online;
+#[path = "cli/people.rs"]
+mod people;
+#[path = "cli/records.rs"]
+mod records;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/served.rs"]
 mod served;
 #[path = "cli/stub.rs"]
 mod stub;
+#[path = "cli/terminal.rs"]
+mod terminal;
 
 use std::fs;
 use std::io;
@@ -18,6 +26,23 @@ use std::process::Stdio;
 
 use run::{Outcome, tenantry};
 use stub::Stub;
+
+/// The commands that talk to an admin port.
+const ONLINE: [&str; 13] = [
+    "tenants",
+    "users",
+    "service-accounts",
+    "groups",
+    "roles",
+    "bindings",
+    "access",
+    "invitations",
+    "api-tokens",
+    "keys",
+    "issuers",
+    "audit",
+    "me",
+];
 
 /// Every command, as the words that lead to it.
 fn commands() -> Vec<(Vec<String>, clap::Command)> {
@@ -55,18 +80,79 @@ fn leaves_show_an_example_and_online_ones_their_environment() {
     for (path, command) in commands() {
         let name = path.join(" ");
         let opstrace = name.starts_with("ta-");
-        if !opstrace && path.len() == 2 || ["serve", "check", "demo", "schema"].contains(&name.as_str()) {
+        let leaf = command.get_subcommands().next().is_none();
+        if !opstrace && path.len() >= 2 && leaf
+            || ["serve", "check", "demo", "schema", "login", "man", "completions"].contains(&name.as_str())
+        {
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(after.contains("Example"), "{name} shows no example");
         }
     }
-    for words in [["tenants", "--help"], ["keys", "--help"], ["me", "--help"]] {
+    for command in ONLINE {
+        let words = [command, "--help"];
         let help = tenantry(&words).end().out;
         assert!(help.contains("TENANTRY_PASSWORD ") && help.contains("TENANTRY_TOKEN"), "{help}");
         assert!(help.contains("[env: TENANTRY_URL=]"), "{help}");
     }
     let top = tenantry(&["--help"]).end().out;
     assert!(top.contains("ta-pubkeys-remove"), "{top}");
+}
+
+#[test]
+fn every_example_is_a_command_line_that_can_be_run() {
+    let mut seen = 0;
+    for (path, command) in commands() {
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in after.lines().filter_map(|line| line.strip_prefix("  ")?.split("  ").next()) {
+            let shown = line
+                .split("tenantry ")
+                .skip(1)
+                .map(|rest| words(rest.split(['|', '>', '<']).next().unwrap_or(rest)));
+            for words in shown.filter(|_| line.starts_with("tenantry ") || line.contains("| tenantry ")) {
+                let words = words.into_iter().take_while(|word| word != "&&");
+                let read = tenantry::cli::tree()
+                    .try_get_matches_from(["tenantry".to_owned()].into_iter().chain(words));
+                assert!(read.is_ok(), "{path:?}: {line}: {}", read.expect_err("no match"));
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 80, "{seen}");
+}
+
+/// The words of a line as a shell splits them.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+    for character in line.chars() {
+        match character {
+            '\'' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' if !quoted => words.extend(word.take()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    let bash = tenantry(&["completions", "bash"]).end();
+    assert!(bash.code == 0 && bash.out.contains("set-superadmin"), "{}", bash.err);
+    let page = tenantry(&["man"]).end();
+    assert!(page.code == 0 && page.out.contains(".TH tenantry 1"), "{}", page.out);
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("man1");
+    assert_eq!(tenantry(&["man", "--dir", dir.to_str().expect("a plain path")]).end().code, 0);
+    for (path, command) in commands().into_iter().filter(|(path, _)| {
+        path[..].first().is_none_or(|first| first != "auths" && !first.starts_with("ta-"))
+    }) {
+        let name = [&["tenantry".to_owned()], &path[..]].concat().join("-");
+        let page = fs::read_to_string(dir.join(format!("{name}.1"))).unwrap_or_default();
+        assert!(page.contains(".TH"), "{name} ({}) has no page", command.get_name());
+    }
 }
 
 #[test]
@@ -82,12 +168,34 @@ fn wrong_use_is_told_and_exits_with_2() {
         (&["frobnicate"], "frobnicate"),
         (&["tenants"], "Usage"),
         (&["tenants", "create"], "--tenant"),
+        (&["tenants", "create", "acme", "--tenant", "acme"], "--tenant"),
         (&["tenants", "update", "acme"], "--name"),
+        (&["tenants", "update", "acme", "--option", "metrics.colour=red"], "max_body_bytes"),
         (&["tenants", "delete", "acme"], "--yes"),
         (&["tenants", "list", "--page", "0"], "--page"),
         (&["tenants", "list", "-q", "--output", "json"], "--quiet"),
         (&["keys", "add"], "FILE"),
-        (&["keys", "add", "k", "--tenant", "a", "--all-tenants"], "--all-tenants"),
+        (&["keys", "add", "k", "--speaks-for", "a", "--all-tenants"], "--all-tenants"),
+        (&["keys", "add", "k", "--speaks-for", "a", "--tenant", "b"], "--tenant"),
+        (&["keys", "add", "k", "--role", "viewer", "--grant", "*"], "--role"),
+        (&["users", "create"], "EMAIL"),
+        (&["users", "update", "ann@example.com"], "--email"),
+        (&["users", "delete", "ann@example.com"], "--yes"),
+        (&["users", "create", "ann@example.com", "--group", "devs"], "--tenant"),
+        (&["users", "set-password", "ann@example.com", "s3cret"], "unexpected"),
+        (&["groups", "list"], "--tenant"),
+        (&["groups", "members", "add", "devs", "--tenant", "acme"], "WHO"),
+        (&["roles", "create", "r", "--tenant", "acme"], "--permission"),
+        (&["roles", "create", "r", "--permission", "metrics"], "metrics:read"),
+        (&["roles", "update", "r", "--tenant", "acme"], "--add"),
+        (&["bindings", "create", "--role", "Editor", "--tenant", "acme"], "--for-user"),
+        (&["service-accounts", "create", "a", "--group", "g"], "--tenant"),
+        (&["service-accounts", "create", "a", "--tenant", "acme", "--super-admin"], "--super-admin"),
+        (&["api-tokens", "create", "t", "--extended"], "--max-age"),
+        (&["api-tokens", "list", "--tenant", "acme"], "--only-tenant"),
+        (&["audit", "list", "--limit", "0"], "--limit"),
+        (&["login"], "--user"),
+        (&["completions", "tcsh"], "bash"),
         (&["keys", "add", "k", "--leeway", "61s"], "60s"),
         (&["keys", "add", "k", "--leeway", "500ms"], "60s"),
         (&["keys", "add", "k", "--grant", "metrics"], "metrics"),
@@ -263,7 +371,7 @@ fn of_a_private_key_only_the_public_half_is_sent() {
     tenantry(&["keypair", "create", path, "--type", "ed25519"]).end();
     let pem = fs::read_to_string(&file).expect("the file");
     for (words, input) in [
-        (&["keys", "add", path, "--tenant", "acme", "--tenant", "b", "--leeway", "10s"][..], ""),
+        (&["keys", "add", path, "--speaks-for", "acme", "--speaks-for", "b", "--leeway", "10s"][..], ""),
         (
             &["keys", "add", "-", "--claim", "org", "--grant", "metrics:read", "--no-require-exp"],
             pem.as_str(),

@@ -8,13 +8,14 @@ use std::time::Instant;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{Extensions, HeaderMap, Method, header};
 
 use super::problem::Refusal;
+use super::trail::Trail;
 use super::{Desk, frame};
 use crate::auth::{is_token, user_and_password};
-use crate::control::{Authority, Control, Fault, Origin, knows_csrf};
-use crate::model::Timestamp;
+use crate::control::{Authority, Control, Fault, Origin, Via, knows_csrf};
+use crate::model::{Ticket, TicketKind, Timestamp};
 
 const CSRF: &str = "x-csrf-token";
 
@@ -42,17 +43,20 @@ impl FromRequestParts<Arc<Desk>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Refusal> {
         let control = &desk.wiring.control;
-        let address = address(parts);
+        let address = address(&parts.extensions);
+        let trail = Trail::of(&parts.extensions);
         let outcome = match Credential::of(&parts.headers)? {
-            None => cookie(desk, parts).await?,
-            Some(credential) => match basic(control, &credential, address).await {
-                Outcome::NotRequested => bearer(control, &credential),
+            None => cookie(desk, parts, address, &trail).await?,
+            Some(credential) => match basic(control, &credential, address, &trail).await {
+                Outcome::NotRequested => bearer(control, &credential, &trail),
                 decided => decided,
             },
         };
         match outcome {
             Outcome::Authenticated(authority) => {
-                Ok(Caller(authority.within(address.to_string(), request_id(parts))))
+                let authority = authority.within(address.to_string(), request_id(parts));
+                trail.known(&authority);
+                Ok(Caller(authority))
             }
             Outcome::Failed(refusal) => Err(refusal),
             Outcome::NotRequested => Err(Fault::Unauthenticated.into()),
@@ -64,7 +68,7 @@ impl<S: Sync> FromRequestParts<S> for Whence {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Whence(Origin { address: address(parts), request_id: request_id(parts) }))
+        Ok(Whence(Origin { address: address(&parts.extensions), request_id: request_id(parts) }))
     }
 }
 
@@ -83,16 +87,18 @@ impl<'a> Credential<'a> {
 }
 
 /// RFC 7617: a user's name and password, or a token as the password.
-async fn basic(control: &Control, credential: &Credential<'_>, address: IpAddr) -> Outcome {
+async fn basic(control: &Control, credential: &Credential<'_>, address: IpAddr, trail: &Trail) -> Outcome {
     if !credential.scheme.eq_ignore_ascii_case("basic") {
         return Outcome::NotRequested;
     }
     let Some((user, password)) = user_and_password(credential.value) else {
+        trail.claimed("", Via::Password);
         return Outcome::Failed(Fault::Unauthenticated.into());
     };
     if is_token(password.reveal()) {
-        return by_token(control, password.reveal());
+        return by_token(control, password.reveal(), trail);
     }
+    trail.claimed(&user, Via::Password);
     match control.authenticate(&user, password, address, Instant::now()).await {
         Ok(authority) => Outcome::Authenticated(authority),
         Err(fault) => Outcome::Failed(fault.into()),
@@ -100,23 +106,30 @@ async fn basic(control: &Control, credential: &Credential<'_>, address: IpAddr) 
 }
 
 /// RFC 6750: a token of the data plane.
-fn bearer(control: &Control, credential: &Credential<'_>) -> Outcome {
+fn bearer(control: &Control, credential: &Credential<'_>, trail: &Trail) -> Outcome {
     if !credential.scheme.eq_ignore_ascii_case("bearer") {
         return Outcome::NotRequested;
     }
-    by_token(control, credential.value)
+    by_token(control, credential.value, trail)
 }
 
 /// RFC 6265: a session's ticket. Browsers send it by themselves, so a write needs a proof besides
 /// that it is our own page that asks.
-async fn cookie(desk: &Desk, parts: &Parts) -> Result<Outcome, Refusal> {
+async fn cookie(
+    desk: &Desk,
+    parts: &Parts,
+    address: IpAddr,
+    trail: &Trail,
+) -> Result<Outcome, Refusal> {
     let Some(ticket) = desk.wiring.sessions.ticket(&parts.headers)? else {
         return Ok(Outcome::NotRequested);
     };
+    trail.claimed("", Via::Session);
     let authority = match desk.wiring.control.resume(ticket, Timestamp::now()).await {
         Ok(authority) => authority,
         Err(fault) => return Ok(Outcome::Failed(fault.into())),
     };
+    trail.known(&authority.clone().within(address.to_string(), request_id(parts)));
     let mut shown = parts.headers.get_all(CSRF).iter();
     let shown = shown.next().filter(|_| shown.next().is_none()).and_then(|shown| shown.to_str().ok());
     let knows = authority.session().zip(shown).is_some_and(|(session, shown)| knows_csrf(session, shown));
@@ -126,7 +139,9 @@ async fn cookie(desk: &Desk, parts: &Parts) -> Result<Outcome, Refusal> {
     }
 }
 
-fn by_token(control: &Control, token: &str) -> Outcome {
+fn by_token(control: &Control, token: &str, trail: &Trail) -> Outcome {
+    let ours = Ticket::claimed(TicketKind::ApiToken, token);
+    trail.claimed("", if ours { Via::ApiToken } else { Via::Jwt });
     match control.identify(token, Timestamp::now()) {
         Ok(authority) => Outcome::Authenticated(authority),
         Err(fault) => Outcome::Failed(fault.into()),
@@ -140,8 +155,8 @@ fn request_id(parts: &Parts) -> String {
 }
 
 /// The caller's address; all callers share one where the listener does not tell.
-fn address(parts: &Parts) -> IpAddr {
-    match parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+pub(super) fn address(extensions: &Extensions) -> IpAddr {
+    match extensions.get::<ConnectInfo<SocketAddr>>() {
         Some(ConnectInfo(peer)) => peer.ip(),
         None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     }

@@ -1,5 +1,5 @@
-//! What every request to the admin port has around it: an id, a span, an end in time, and answers
-//! that nobody stores.
+//! What every request to the admin port has around it: an id, a span, an end in time, a trail for
+//! the audit log, and answers that nobody stores.
 
 use std::time::Duration;
 
@@ -9,14 +9,25 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 
+use super::State;
+use super::caller::address;
 use super::problem::Refusal;
+use super::trail::{Asked, Trail};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IN_TIME: Duration = Duration::from_secs(30);
 
-pub(super) async fn frame(mut request: Request, next: Next) -> Response {
+pub(super) async fn frame(state: State, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     request.headers_mut().insert(REQUEST_ID, id.clone());
+    let trail = Trail::default();
+    request.extensions_mut().insert(trail.clone());
+    let asked = Asked {
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+        address: address(request.extensions()),
+        request_id: id.to_str().unwrap_or_default().to_owned(),
+    };
     let span = tracing::info_span!(
         "admin",
         id = id.to_str().unwrap_or_default(),
@@ -25,6 +36,7 @@ pub(super) async fn frame(mut request: Request, next: Next) -> Response {
     );
     let answer = tokio::time::timeout(IN_TIME, next.run(request)).instrument(span).await;
     let mut response = answer.unwrap_or_else(|_elapsed| Refusal::TimedOut.into_response());
+    trail.tell(&state.wiring.control, &asked, &response);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -109,7 +109,7 @@ fn read(query: Vec<(String, String)>) -> Result<Search, Refusal> {
     Ok(search)
 }
 
-fn number(text: &str, most: usize) -> Result<usize, String> {
+pub(super) fn number(text: &str, most: usize) -> Result<usize, String> {
     text.parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(|| match most {
         usize::MAX => "must be a number from 1".to_owned(),
         most => format!("must be a number from 1 to {most}"),

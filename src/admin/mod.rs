@@ -8,6 +8,9 @@ mod accounts;
 mod acls;
 mod bindingform;
 mod bindings;
+mod audit;
+mod auditform;
+mod auditpart;
 mod body;
 mod caller;
 mod cookie;
@@ -22,6 +25,7 @@ mod issuerform;
 mod issuers;
 mod keyform;
 mod keys;
+mod lines;
 mod listing;
 mod login;
 mod machines;
@@ -47,13 +51,14 @@ mod userflags;
 mod userform;
 mod users;
 mod userview;
+mod trail;
 mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use bytes::Bytes;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -97,11 +102,12 @@ type State = axum::extract::State<Arc<Desk>>;
 pub fn router(wiring: Wiring) -> Router {
     let (router, document) = table().split_for_parts();
     let document = openapi::finish(document);
+    let desk = Arc::new(Desk { wiring, document });
     router
         .fallback(|| async { Refusal::NoRoute })
         .method_not_allowed_fallback(|| async { Refusal::Method })
-        .with_state(Arc::new(Desk { wiring, document }))
-        .layer(from_fn(frame::frame))
+        .with_state(desk.clone())
+        .layer(from_fn_with_state(desk, frame::frame))
 }
 
 /// The one table: what is routed is documented.
@@ -134,6 +140,7 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(tokens::list_of_users, tokens::make_of_users))
         .routes(routes!(tokens::revoke_of_users))
         .merge(of_people())
+        .merge(of_audit())
         .routes(routes!(openapi::read))
         .routes(routes!(health::healthy))
         .routes(routes!(health::ready))
@@ -188,4 +195,20 @@ fn of_tenants() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(roles::autocomplete))
         .routes(routes!(roles::ids))
         .routes(routes!(roles::read, roles::replace, roles::delete))
+}
+
+/// What was done, and refused.
+fn of_audit() -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::new()
+        .routes(routes!(audit::search))
+        .routes(routes!(audit::export))
+        .routes(routes!(audit::verify))
+        .routes(routes!(audit::history))
+        .routes(routes!(audit::read))
+        .routes(routes!(audit::diff))
+        .routes(routes!(auditpart::search))
+        .routes(routes!(auditpart::export))
+        .routes(routes!(auditpart::history))
+        .routes(routes!(auditpart::read))
+        .routes(routes!(auditpart::diff))
 }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::trail::Reason;
 use crate::control::{Fault, seconds};
 
 /// Why a request was not done.
@@ -147,7 +148,7 @@ impl IntoResponse for Refusal {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             message: detail.clone(),
-            detail,
+            detail: detail.clone(),
             errors: flaws
                 .into_iter()
                 .map(|flaw| FieldError { field: flaw.field, message: flaw.message })
@@ -159,6 +160,7 @@ impl IntoResponse for Refusal {
         if let Some((name, value)) = header {
             headers.insert(name, value);
         }
+        response.extensions_mut().insert(Reason(detail));
         response
     }
 }

@@ -215,3 +215,36 @@ pub(super) struct Pem(String);
 #[derive(ToSchema)]
 #[schema(example = 0, minimum = 0, maximum = 60)]
 pub(super) struct Leeway(u8);
+
+/// A moment (RFC 3339), in UTC.
+#[derive(ToSchema)]
+#[schema(
+    example = "2026-01-31T12:00:00Z",
+    pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$"
+)]
+pub(super) struct Moment(String);
+
+/// What was done, or tried. PRUNE: old entries of the audit log were removed, as its retention says.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum Deed {
+    Create,
+    Update,
+    Delete,
+    SignIn,
+    SignOut,
+    Prune,
+}
+
+/// How it ended.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum Outcome {
+    Done,
+    Refused,
+}
+
+/// The number of an entry of the audit log.
+#[derive(ToSchema)]
+#[schema(example = 1, minimum = 1)]
+pub(super) struct EntryNumber(u64);

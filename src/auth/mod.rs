@@ -13,6 +13,7 @@ pub mod lockout;
 pub mod password;
 mod permit;
 mod queue;
+mod report;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -23,6 +24,7 @@ pub use checker::{Attempt, Capacity, Checker, Expected, Refused};
 pub use identity::{Basis, Identity};
 pub use jwt::verify;
 pub use permit::{Denied, Permit, check, permit};
+pub use report::{RefusedSignIn, Reporter, Reports, reports};
 pub use token::{Failure, OUTCOMES, credential, is_token, user_and_password};
 
 use std::rc::Rc;

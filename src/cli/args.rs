@@ -7,28 +7,56 @@ use clap::{Parser, Subcommand};
 use super::connect::ENVIRONMENT;
 use super::demo::Demo;
 use super::inspect::TokenInspect;
+use super::kestra::Auths;
 use super::keypair::KeypairCreate;
-use super::keys::Keys;
 use super::me::Me;
 use super::opstrace::{self, WHERE};
+use super::records::access::AccessTo;
+use super::records::accounts::Accounts;
+use super::records::audit::Audit;
+use super::records::bindings::Bindings;
+use super::records::groups::Groups;
+use super::records::invitations::Invitations;
+use super::records::issuers::Issuers;
+use super::records::keys::Keys;
+use super::records::roles::Roles;
+use super::records::tenants::Tenants;
+use super::records::tokens::ApiTokens;
+use super::records::users::Users;
 use super::serve::Serve;
-use super::tenants::Tenants;
+use super::session::{Login, Logout};
+use super::shell::{Completions, Man};
 use super::token::TokenCreate;
 
 const AFTER: &str = "\
 First steps:
   tenantry demo                                    see it work, on this machine only
   tenantry keypair create acme.pem                 a key pair for tokens
-  tenantry tenants create --tenant acme            a tenant
+  tenantry login --user admin                      sign in at the admin port, once
+  tenantry tenants create acme                     a tenant
   tenantry keys add acme.pem --tenant acme         trust the key for that tenant
   tenantry token create --tenant acme --key acme.pem > acme.jwt
 
 Opstrace's spellings work too: ta-create-keypair, ta-create-token, ta-pubkeys-add, ta-pubkeys-list \
-and ta-pubkeys-remove, each with its own --help.
+and ta-pubkeys-remove; and Kestra's: auths users create, create-basic-auth and set-superadmin. Each has \
+its own --help.
 
 Exit codes:
   0 done · 1 failed · 2 wrong use · 3 authentication or authorisation refused
   4 no such record · 5 conflict: it exists already, or changed meanwhile";
+
+const LOGIN: &str = "\
+Examples:
+  tenantry login --user ann@example.com
+  tenantry login --token < token
+  tenantry login --user root --password-file root.txt --url https://gw.example.com:9080
+
+Exit codes:
+  0 done · 1 failed · 2 wrong use · 3 authentication or authorisation refused";
+
+const LOGOUT: &str = "\
+Example:
+  tenantry logout --url https://gw.example.com:9080";
 
 /// An authentication gateway for multi-tenant back ends
 ///
@@ -63,12 +91,66 @@ pub enum Command {
     /// Manage tenants
     #[command(after_help = ENVIRONMENT)]
     Tenants(Tenants),
+    /// Manage users: the people of the instance
+    #[command(after_help = ENVIRONMENT)]
+    Users(Users),
+    /// Manage service accounts: machines, which sign in with API tokens
+    #[command(visible_alias = "sa", after_help = ENVIRONMENT)]
+    ServiceAccounts(Accounts),
+    /// Manage a tenant's groups, and who is in them
+    #[command(after_help = ENVIRONMENT)]
+    Groups(Groups),
+    /// Manage a tenant's roles: what can be permitted together
+    #[command(after_help = ENVIRONMENT)]
+    Roles(Roles),
+    /// Manage a tenant's bindings: who has which role
+    #[command(after_help = ENVIRONMENT)]
+    Bindings(Bindings),
+    /// Manage who has access to a tenant
+    #[command(after_help = ENVIRONMENT)]
+    Access(AccessTo),
+    /// Manage invitations into a tenant
+    #[command(after_help = ENVIRONMENT)]
+    Invitations(Invitations),
+    /// Manage API tokens: yours, a user's or a service account's
+    #[command(after_help = ENVIRONMENT)]
+    ApiTokens(ApiTokens),
     /// Manage trusted keys: whose tokens are believed, and for which tenants
     #[command(after_help = ENVIRONMENT)]
     Keys(Keys),
+    /// Manage issuers: identity providers whose tokens are believed
+    #[command(after_help = ENVIRONMENT)]
+    Issuers(Issuers),
+    /// Read the audit log: who did what, and whether the log is whole
+    #[command(after_help = ENVIRONMENT)]
+    Audit(Audit),
     /// Show who the admin port takes you for
     #[command(visible_alias = "whoami", after_help = ENVIRONMENT)]
     Me(Me),
+    /// Sign in at an admin port, for the commands that follow
+    #[command(
+        long_about = "Sign in at an admin port, for the commands that follow. The session, or the API token, is \
+            kept in $XDG_CONFIG_HOME/tenantry/credentials.json (or ~/.config), which only you can read, and used \
+            for exactly this URL when no other credential is given.",
+        after_help = LOGIN
+    )]
+    Login(Login),
+    /// End that session, or forget that token
+    #[command(after_help = LOGOUT)]
+    Logout(Logout),
+    /// Print a shell's completions of this command line
+    #[command(after_help = "Example:\n  \
+        tenantry completions bash > ~/.local/share/bash-completion/completions/tenantry")]
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands
+    #[command(
+        after_help = "Examples:\n  tenantry man | man -l -\n  tenantry man --dir /usr/local/share/man/man1"
+    )]
+    Man(Man),
+
+    /// Kestra's `auths users …`
+    #[command(subcommand, hide = true)]
+    Auths(Auths),
 
     /// Opstrace's `keypair create`: RSA of 2048 bits
     #[command(name = "ta-create-keypair", hide = true)]

@@ -1,15 +1,15 @@
 //! The options that say which admin port a command talks to, as whom, and how it shows the answer.
 
 use std::env;
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::Context as _;
+use std::path::PathBuf;
 
 use super::client::{Client, Credential, Place};
+use super::credentials::{self, Logins};
 use super::fault::Failure;
+use super::port::Port;
+use super::prompt;
 use super::show::Format;
-use crate::model::Secret;
+use crate::model::{Extent, Secret, Timestamp};
 
 /// Shown under every command that talks to an admin port.
 pub const ENVIRONMENT: &str = "\
@@ -18,8 +18,10 @@ Environment:
   TENANTRY_USER           the user to sign in as, with
   TENANTRY_PASSWORD         the password, or
   TENANTRY_PASSWORD_FILE    a file that holds it
-  TENANTRY_TOKEN          a bearer token, used when no user is named
+  TENANTRY_TOKEN          an API token or a JWT, used when no user is named
+  TENANTRY_TENANT         the tenant that is meant, where a command needs one
   TENANTRY_CA             a PEM file with the only authorities to believe
+Without any of them the login counts that `tenantry login` has made for this URL.
 
 Exit codes:
   0 done · 1 failed · 2 wrong use · 3 authentication or authorisation refused
@@ -38,10 +40,10 @@ pub struct Connect {
         global = true
     )]
     url: String,
-    /// The user to sign in as; the password comes from TENANTRY_PASSWORD or --password-file
+    /// The user to sign in as; the password comes from TENANTRY_PASSWORD, --password-file or the terminal
     #[arg(long, env = "TENANTRY_USER", value_name = "NAME", global = true)]
     user: Option<String>,
-    /// A file that holds the password; one newline at its end is not part of it
+    /// A file that holds that user's password; one newline at its end is not part of it
     #[arg(long, env = "TENANTRY_PASSWORD_FILE", value_name = "FILE", global = true)]
     password_file: Option<PathBuf>,
     /// A PEM file of certificate authorities: only these are believed, instead of the system's
@@ -52,27 +54,114 @@ pub struct Connect {
     pub output: Format,
 }
 
+/// Whose records a command is about.
+pub trait Whose: clap::Args {
+    /// The tenant that is meant; none for the instance.
+    fn tenant(&self) -> Result<Option<String>, Failure>;
+}
+
+/// The instance's, of which there is one.
+#[derive(clap::Args, Debug)]
+pub struct Instance {}
+
+/// Those of the tenant that is meant, where only tenants have such records.
+#[derive(clap::Args, Debug)]
+pub struct Within {
+    /// The tenant that is meant
+    #[arg(long, env = "TENANTRY_TENANT", value_name = "ID", global = true)]
+    tenant: Option<String>,
+}
+
+/// Those of a tenant or of the instance, where both have such records.
+#[derive(clap::Args, Debug)]
+pub struct Owner {
+    /// Those of this tenant; those of the whole instance when left out
+    #[arg(long, value_name = "ID", global = true)]
+    tenant: Option<String>,
+}
+
+impl Whose for Instance {
+    fn tenant(&self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+}
+
+impl Whose for Within {
+    fn tenant(&self) -> Result<Option<String>, Failure> {
+        match self.tenant.as_deref() {
+            None | Some("") => Err(Failure::usage("which tenant? Say --tenant, or set TENANTRY_TENANT")),
+            Some(tenant) => Ok(Some(tenant.to_owned())),
+        }
+    }
+}
+
+impl Whose for Owner {
+    fn tenant(&self) -> Result<Option<String>, Failure> {
+        Ok(self.tenant.clone())
+    }
+}
+
+impl Owner {
+    /// How much of the audit log is this owner's.
+    pub fn extent(&self) -> Extent {
+        match self.tenant {
+            Some(_) => Extent::Tenant,
+            None => Extent::Whole,
+        }
+    }
+}
+
 impl Connect {
+    pub fn port(&self, whose: &impl Whose) -> Result<Port, Failure> {
+        let tenant = whose.tenant()?;
+        Ok(Port { client: self.client()?, output: self.output, tenant })
+    }
+
     pub fn client(&self) -> Result<Client, Failure> {
-        let place = Place::parse(&self.url)?;
-        let credential = self.credential()?;
+        let place = self.place()?;
+        let credential = match self.given()? {
+            Credential::None => kept(&place)?,
+            given => given,
+        };
+        self.client_as(&credential)
+    }
+
+    pub fn client_as(&self, credential: &Credential) -> Result<Client, Failure> {
+        let place = self.place()?;
         if place.is_exposed() && !matches!(credential, Credential::None) {
             eprintln!(
                 "warning: {} is not encrypted: others on the network can read the credential",
                 place.as_str()
             );
         }
-        Ok(Client::new(place, &credential, self.ca.as_deref())?)
+        Ok(Client::new(place, credential, self.ca.as_deref())?)
     }
 
-    fn credential(&self) -> Result<Credential, Failure> {
-        let user = self.user.clone().filter(|user| !user.is_empty());
-        let password = match &self.password_file {
-            Some(file) => Some(password_in(file)?),
-            None => secret("TENANTRY_PASSWORD")?,
-        };
-        match (user, password) {
-            (Some(user), Some(password)) => Ok(Credential::Password { user, password }),
+    pub fn place(&self) -> Result<Place, Failure> {
+        Ok(Place::parse(&self.url)?)
+    }
+
+    /// Whom the arguments or the environment name.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref().filter(|user| !user.is_empty())
+    }
+
+    /// That user's password, as far as it is said.
+    pub fn password(&self) -> Result<Option<Secret>, Failure> {
+        match &self.password_file {
+            Some(file) => prompt::secret_in(file).map(Some),
+            None => secret("TENANTRY_PASSWORD"),
+        }
+    }
+
+    /// What the arguments and the environment say.
+    fn given(&self) -> Result<Credential, Failure> {
+        match (self.user(), self.password()?) {
+            (Some(user), Some(password)) => Ok(Credential::Password { user: user.to_owned(), password }),
+            (Some(user), None) if prompt::somebody() => {
+                let password = prompt::secret(&format!("Password of {user}"))?;
+                Ok(Credential::Password { user: user.to_owned(), password })
+            }
             (Some(user), None) => Err(Failure::usage(format!(
                 "no password for {user}: set TENANTRY_PASSWORD, or name a file with --password-file"
             ))),
@@ -87,6 +176,12 @@ impl Connect {
     }
 }
 
+/// What a login has left behind.
+fn kept(place: &Place) -> Result<Credential, Failure> {
+    let Some(file) = credentials::file() else { return Ok(Credential::None) };
+    Ok(Logins::read(&file)?.of(place, Timestamp::now()).unwrap_or(Credential::None))
+}
+
 /// A variable of the environment; an empty one is none.
 pub fn secret(variable: &str) -> Result<Option<Secret>, Failure> {
     match env::var(variable) {
@@ -94,17 +189,5 @@ pub fn secret(variable: &str) -> Result<Option<Secret>, Failure> {
         Ok(text) => Ok(Some(Secret::new(text))),
         Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{variable} is not UTF-8"))),
-    }
-}
-
-fn password_in(file: &Path) -> Result<Secret, Failure> {
-    let mut text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    if text.ends_with('\n') {
-        text.pop();
-    }
-    if text.is_empty() {
-        Err(Failure::usage(format!("{} is empty", file.display())))
-    } else {
-        Ok(Secret::new(text))
     }
 }

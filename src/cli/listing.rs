@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Place};
 use super::fault::Failure;
-use super::show::{Column, Format, print};
+use super::port::Port;
+use super::progress::Progress;
+use super::show::{Column, print};
 
 /// Records per request.
 const PAGE: u32 = 100;
@@ -20,6 +22,12 @@ pub struct Listing {
     /// Only records that have this text in them
     #[arg(long, value_name = "TEXT")]
     query: Option<String>,
+    /// Only records of which this holds, in any case of the text; can be repeated
+    #[arg(long = "filter", value_name = "FIELD=TEXT", value_parser = filter)]
+    filters: Vec<(String, String)>,
+    /// In the order of this field: FIELD, or FIELD:desc for the last first
+    #[arg(long, value_name = "FIELD")]
+    sort: Option<String>,
     /// Only this page, counting from 1; all pages when left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     page: Option<u32>,
@@ -29,26 +37,35 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Prints what is found below `path`.
+    /// Prints what is found below `path`, of which `besides` holds.
     pub async fn show(
         &self,
-        client: &Client,
+        port: &Port,
         path: &str,
+        besides: &[(&str, &str)],
         columns: &[Column],
-        output: Format,
     ) -> Result<(), Failure> {
-        let query = self.query.as_deref();
+        let mut pairs = besides.to_vec();
+        pairs.extend(self.query.as_deref().map(|text| ("q", text)));
+        pairs.extend(self.sort.as_deref().map(|field| ("sort", field)));
+        let filters = self.filters.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        pairs.extend(filters);
         let found = match self.page {
-            Some(page) => one(client, path, query, page, self.size).await?,
-            None => all(client, path, query, self.size).await?,
+            Some(page) => one(&port.client, path, &pairs, page, self.size).await?,
+            None => all(&port.client, path, &pairs, self.size).await?,
         };
-        if self.quiet { print(&ids(&found)) } else { print(&output.list(&found, columns)?) }
+        if self.quiet { print(&ids(&found)) } else { print(&port.output.list(&found, columns)?) }
     }
 }
 
 /// The ids of all records below `path`, one per line.
 pub async fn all_ids(client: &Client, path: &str) -> Result<String, Failure> {
-    Ok(ids(&all(client, path, None, PAGE).await?))
+    Ok(ids(&all(client, path, &[], PAGE).await?))
+}
+
+/// All records below `path`.
+pub async fn all_of(client: &Client, path: &str) -> Result<Vec<Value>, Failure> {
+    Ok(results(&all(client, path, &[], PAGE).await?).to_vec())
 }
 
 /// The records of a list.
@@ -56,30 +73,30 @@ pub fn results(list: &Value) -> &[Value] {
     list["results"].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn ids(list: &Value) -> String {
+pub fn ids(list: &Value) -> String {
     results(list).iter().filter_map(|record| record["id"].as_str()).map(|id| format!("{id}\n")).collect()
 }
 
 async fn one(
     client: &Client,
     path: &str,
-    query: Option<&str>,
+    pairs: &[(&str, &str)],
     page: u32,
     size: u32,
 ) -> Result<Value, Failure> {
     let (page, size) = (page.to_string(), size.to_string());
-    let mut pairs = vec![("page", page.as_str()), ("size", size.as_str())];
-    pairs.extend(query.map(|text| ("q", text)));
+    let pairs = [&[("page", page.as_str()), ("size", size.as_str())], pairs].concat();
     Ok(client.get(&(path.to_owned() + &Place::query(&pairs))).await?.document)
 }
 
 /// Page after page until one brings nothing new. A record made or deleted meanwhile moves others
 /// between pages, so ids are remembered: none is listed twice.
-async fn all(client: &Client, path: &str, query: Option<&str>, size: u32) -> Result<Value, Failure> {
+async fn all(client: &Client, path: &str, pairs: &[(&str, &str)], size: u32) -> Result<Value, Failure> {
     let mut records: Vec<Value> = Vec::new();
     let mut seen = HashSet::new();
+    let mut progress = Progress::begin();
     for page in 1.. {
-        let found = one(client, path, query, page, size).await?;
+        let found = one(client, path, pairs, page, size).await?;
         let known = seen.len();
         records
             .extend(results(&found).iter().filter(|record| seen.insert(record["id"].to_string())).cloned());
@@ -87,7 +104,15 @@ async fn all(client: &Client, path: &str, query: Option<&str>, size: u32) -> Res
         if seen.len() == known || u64::from(page) * u64::from(size) >= total {
             break;
         }
+        progress.tell(|| format!("{} of {total}", seen.len()));
     }
+    drop(progress);
     let total = records.len();
     Ok(json!({ "results": records, "total": total }))
+}
+
+/// `filters[field][EQUALS]`, and the text.
+fn filter(text: &str) -> Result<(String, String), String> {
+    let (field, text) = text.split_once('=').ok_or("expected FIELD=TEXT")?;
+    Ok((format!("filters[{field}][EQUALS]"), text.to_owned()))
 }

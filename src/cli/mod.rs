@@ -4,18 +4,24 @@
 mod args;
 mod client;
 mod connect;
+mod credentials;
 mod demo;
 mod fault;
 pub mod inspect;
+mod kestra;
 pub mod keypair;
-mod keys;
 mod listing;
 mod me;
 mod opstrace;
+mod port;
+mod progress;
+mod prompt;
+mod records;
 mod serve;
+mod session;
+mod shell;
 mod show;
 pub mod signer;
-mod tenants;
 mod terminal;
 pub mod token;
 
@@ -63,9 +69,24 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Keypair(Keypair::Create(args)) => create_keypair(&args),
         Command::Token(Token::Create(args)) => show::print(&(token::create(&args, Timestamp::now())? + "\n")),
         Command::Token(Token::Inspect(args)) => Ok(inspect::run(&args, Timestamp::now())?),
-        Command::Tenants(args) => wait(tenants::run(&args)),
-        Command::Keys(args) => wait(keys::run(&args)),
+        Command::Tenants(args) => wait(args.run()),
+        Command::Users(args) => wait(args.run()),
+        Command::ServiceAccounts(args) => wait(args.run()),
+        Command::Groups(args) => wait(args.run()),
+        Command::Roles(args) => wait(args.run()),
+        Command::Bindings(args) => wait(args.run()),
+        Command::Access(args) => wait(args.run()),
+        Command::Invitations(args) => wait(args.run()),
+        Command::ApiTokens(args) => wait(args.run()),
+        Command::Keys(args) => wait(args.run()),
+        Command::Issuers(args) => wait(args.run()),
+        Command::Audit(args) => wait(records::audit::run(&args)),
         Command::Me(args) => wait(me::run(&args)),
+        Command::Login(args) => wait(session::login(&args)),
+        Command::Logout(args) => wait(session::logout(&args)),
+        Command::Completions(args) => shell::completions(&args, tree()),
+        Command::Man(args) => shell::man(&args, tree()),
+        Command::Auths(args) => wait(kestra::run(&args)),
         Command::TaCreateKeypair(TaCreateKeypair { file }) => {
             create_keypair(&KeypairCreate { file, kind: KeypairKind::Rsa2048 })
         }

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::client::{ClientError, Place};
 use super::connect::Connect;
 use super::fault::Failure;
-use super::keys;
 use super::listing::all_ids;
+use super::records::keys;
 use super::show::print;
 use super::token::check_instance;
 

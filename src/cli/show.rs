@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::client::{Answer, printable};
 use super::fault::Failure;
@@ -23,8 +23,12 @@ pub enum Format {
     Yaml,
 }
 
-/// A column's head, and the member of a record that it shows.
+/// A column's head, and what of a record it shows: a member, `role.name` for a member of a member (of
+/// each, where it is a list), `group.name|user.username` for the first of these that there is.
 pub type Column = (&'static str, &'static str);
+
+/// By what people know a record stands before the rest of it.
+const FIRST: [&str; 4] = ["id", "number", "name", "username"];
 
 impl Format {
     /// One record; its ETag, for `--if-match`, only where people read.
@@ -43,7 +47,8 @@ impl Format {
         }
     }
 
-    fn document(self, document: &Value) -> Result<String, Failure> {
+    /// A document as it came.
+    pub fn document(self, document: &Value) -> Result<String, Failure> {
         let text = match self {
             Format::Yaml => serde_saphyr::to_string(document).context("cannot write this as YAML")?,
             Format::Table | Format::Json => format!("{document:#}"),
@@ -63,15 +68,17 @@ fn rows(records: &[Value], columns: &[Column]) -> String {
     let mut table = plain();
     table.set_header(columns.iter().map(|(head, _)| *head));
     for record in records {
-        table.add_row(columns.iter().map(|(_, member)| cell(&record[*member])));
+        table.add_row(columns.iter().map(|(_, wanted)| shown(record, wanted)));
     }
     trimmed(&table)
 }
 
 fn fields(answer: &Answer) -> String {
     let mut table = plain();
-    for (name, value) in answer.document.as_object().into_iter().flatten() {
-        table.add_row([name.replace('_', " "), cell(value)]);
+    let mut members: Vec<_> = answer.document.as_object().into_iter().flatten().collect();
+    members.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    for (name, value) in members {
+        table.add_row([title(name), cell(value)]);
     }
     if let Some(etag) = &answer.etag {
         table.add_row(["etag".to_owned(), printable(etag)]);
@@ -92,15 +99,60 @@ fn trimmed(table: &Table) -> String {
     lines.collect()
 }
 
+/// `createdAt` and `created_at` as people write it. Words in capitals, such as resources, stay.
+fn title(name: &str) -> String {
+    if !name.chars().any(|character| character.is_ascii_lowercase()) {
+        return printable(name);
+    }
+    let mut title = String::with_capacity(name.len() + 2);
+    for character in name.chars() {
+        match character {
+            '_' => title.push(' '),
+            upper if upper.is_ascii_uppercase() => title.extend([' ', upper.to_ascii_lowercase()]),
+            other => title.push(other),
+        }
+    }
+    printable(&title)
+}
+
+fn shown(record: &Value, wanted: &str) -> String {
+    let found = wanted.split('|').map(|path| within(record, path)).find(|found| !found.is_null());
+    cell(&found.unwrap_or(Value::Null))
+}
+
+fn within(value: &Value, path: &str) -> Value {
+    let Some((first, rest)) = path.split_once('.') else { return value[path].clone() };
+    match &value[first] {
+        Value::Array(items) => items.iter().map(|item| within(item, rest)).collect(),
+        other => within(other, rest),
+    }
+}
+
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) if text.is_empty() => "-".to_owned(),
-        Value::String(text) => printable(text),
+        Value::String(text) => printable(text).replace('\n', "\\n"),
+        Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
-        Value::Number(_) | Value::Object(_) => value.to_string(),
+        Value::Object(entries) => object(entries),
+        Value::Number(_) => value.to_string(),
+    }
+}
+
+/// A record inside of another is shown by its name, other objects by their entries.
+fn object(entries: &Map<String, Value>) -> String {
+    let name = ["name", "username", "id"].into_iter().find_map(|member| entries.get(member));
+    match name {
+        Some(Value::String(name)) => printable(name),
+        _ if entries.is_empty() => "-".to_owned(),
+        _ => entries
+            .iter()
+            .map(|(name, value)| format!("{}={}", printable(name), cell(value)))
+            .collect::<Vec<_>>()
+            .join(" "),
     }
 }
 
@@ -121,14 +173,37 @@ mod tests {
     }
 
     #[test]
+    fn columns_reach_into_records() {
+        let record = json!({
+            "group": {"id": "1", "name": "devs"}, "tenants": [{"id": "a"}, {"id": "b"}],
+            "permissions": {"logs": ["read"], "metrics": ["read", "write"]}, "labels": {},
+        });
+        for (wanted, text) in [
+            ("user.username|group.name", "devs"),
+            ("group", "devs"),
+            ("tenants.id", "a,b"),
+            ("permissions", "logs=read metrics=read,write"),
+            ("labels", "-"),
+            ("nothing.at.all", "-"),
+        ] {
+            assert_eq!(shown(&record, wanted), text, "{wanted}");
+        }
+        let titles = ["createdAt", "org_id", "API_TOKEN"].map(title);
+        assert_eq!(titles, ["created at", "org id", "API_TOKEN"]);
+    }
+
+    #[test]
     fn documents_stay_what_they_are() {
         let record = json!({"id": "acme", "fallback": false, "grants": ["*"], "tenants": "all", "n": "1"});
-        let answer = Answer { document: record.clone(), etag: Some("\"12\"".to_owned()) };
+        let answer = Answer { document: record.clone(), etag: Some("\"12\"".to_owned()), cookie: None };
         let json = Format::Json.record(&answer).expect("JSON");
         assert_eq!(serde_json::from_str::<Value>(&json).expect("JSON"), record);
         let yaml = Format::Yaml.record(&answer).expect("YAML");
         assert_eq!(serde_saphyr::from_str::<Value>(&yaml).expect("YAML"), record);
         let table = Format::Table.record(&answer).expect("a table");
-        assert!(table.starts_with("fallback  no\n") && table.ends_with("etag      \"12\"\n"), "{table}");
+        assert!(
+            table.starts_with("id        acme\nfallback  no\n") && table.ends_with("etag      \"12\"\n"),
+            "{table}"
+        );
     }
 }

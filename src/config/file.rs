@@ -5,7 +5,7 @@ use crate::model::{Api, HostTemplate, Network, PathTemplate, Unlisted, Upstream}
 
 use super::LogFormat;
 use super::problem::{Place, Report};
-use super::quantity::{Count, Size, Time};
+use super::quantity::{Count, Retention, Size, Time};
 use super::read::{Key, List, Named, OneOrMore, Read, entries, missing, read_key, section, unknown, written};
 use super::word::{Address, FilePath, LogLevel, Name, OneOf, Output, TenantHeader};
 use super::yaml::{Node, Value};
@@ -23,6 +23,8 @@ section! {
         store: StoreFile,
         /// What may be fetched from identity providers whose keys are trusted.
         issuers: IssuersFile,
+        /// The log of who did what to records.
+        audit: AuditFile,
         /// What tenants can reach, by name; the name labels metrics and log lines.
         services: Named<ServiceFile>,
         /// Logs and metrics.
@@ -121,6 +123,17 @@ section! {
         allow_http: bool = false,
         /// A PEM file of the only certificate authorities to believe, instead of the system's.
         ca_file: FilePath,
+    }
+}
+
+section! {
+    /// The log of who did what to records, failed sign-ins and refused writes included.
+    AuditFile
+    must {}
+    may {
+        /// How long entries are kept: none for ever, or a duration of at least a day. Older ones are
+        /// removed once a day.
+        retention: Retention = "365d",
     }
 }
 

@@ -34,6 +34,35 @@ shape!([const LEAST: u64] Time<LEAST>, |_generator| {
     json_schema!({ "type": "string", "x-unit": "duration", "examples": ["500ms", "10s", "1m 30s"] })
 });
 
+/// How long something is kept: for ever when none.
+#[derive(Clone, Copy)]
+pub(super) struct Retention(pub Option<Duration>);
+
+const DAY: Duration = Duration::from_hours(24);
+
+impl Word for Retention {
+    const WHAT: &'static str = "none or a duration with its unit, such as 365d";
+
+    fn word(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Retention(None));
+        }
+        let time = humantime::parse_duration(text)
+            .map_err(|_| format!("{} is no duration; write one such as 365d, or none", quoted(text)))?;
+        match time {
+            Duration::ZERO => Ok(Retention(None)),
+            time if time < DAY || time > 100 * YEAR => {
+                Err(format!("{} is out of range: 1d to 36500d, or none", quoted(text)))
+            }
+            time => Ok(Retention(Some(time))),
+        }
+    }
+}
+
+shape!([] Retention, |_generator| {
+    json_schema!({ "type": "string", "x-unit": "duration", "examples": ["none", "30d", "365d"] })
+});
+
 /// A number of bytes from `LEAST` to `MOST`: `64KiB`, or a plain number.
 #[derive(Clone, Copy)]
 pub(super) struct Size<const LEAST: u64, const MOST: u64>(pub u64);
@@ -132,5 +161,17 @@ mod tests {
             assert!(read(bad).is_err(), "{bad:?}");
         }
         assert!(Time::<0>::word("0s").is_ok());
+    }
+
+    #[test]
+    fn what_is_kept_is_kept_for_a_day_at_least_or_for_ever() {
+        let read = |text| Retention::word(text).map(|retention| retention.0);
+        assert_eq!(read("none"), Ok(None));
+        assert_eq!(read("0s"), Ok(None));
+        assert_eq!(read("365d"), Ok(Some(YEAR)));
+        assert_eq!(read("10years"), Ok(Some(Duration::from_secs(315_576_000))));
+        for bad in ["", "365", "23h", "never", "101years", "-1d"] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ pub struct Settings {
     pub admin: AdminPort,
     pub store: StoreSettings,
     pub issuers: IssuerSettings,
+    pub audit: AuditSettings,
     pub services: Vec<Service>,
     pub telemetry: Telemetry,
     /// Data-plane threads; one per core when none.
@@ -61,6 +62,13 @@ pub struct IssuerSettings {
     pub allow_http: bool,
     /// A PEM file of the only authorities to believe; the system's without it.
     pub ca_file: Option<PathBuf>,
+}
+
+/// The audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// How long its entries are kept; for ever when none.
+    pub retention: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +124,7 @@ impl Default for Settings {
             },
             store: StoreSettings { path: PathBuf::from("data") },
             issuers: IssuerSettings::default(),
+            audit: AuditSettings { retention: Some(Duration::from_hours(365 * 24)) },
             services: Vec::new(),
             telemetry: Telemetry::default(),
             workers: None,

@@ -10,12 +10,13 @@ use super::file::{
     AccessLogFile, AdminFile, File, IssuersFile, LimitsFile, ListenerFile, TelemetryFile, TlsFile,
 };
 use super::problem::{At, Place, Report};
-use super::quantity::{Count, Size, Time};
+use super::quantity::{Count, Retention, Size, Time};
 use super::read::{Key, List};
 use super::services::services;
 use super::word::{FilePath, Output};
 use super::{
-    AccessLog, AdminPort, IssuerSettings, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles,
+    AccessLog, AdminPort, AuditSettings, IssuerSettings, Listener, LogFormat, Settings, StoreSettings,
+    Telemetry, TlsFiles,
 };
 use crate::model::Limits;
 
@@ -31,12 +32,14 @@ pub(super) struct Settled {
 pub(super) fn settle(file: File, base: &Path, report: &mut Report) -> Settled {
     let default = Settings::default();
     let mut desk = Desk { base, report, files: Vec::new(), ports: Vec::new() };
+    let retention = file.audit.value().and_then(|audit| audit.retention.value());
     let store = file.store.value().and_then(|store| store.path.value());
     let settings = Settings {
         listeners: desk.listeners(file.listeners, default.listeners),
         admin: desk.admin(file.admin, default.admin),
         store: StoreSettings { path: base.join(store.map_or(default.store.path, |path| path.0.into())) },
         issuers: desk.issuers(file.issuers),
+        audit: AuditSettings { retention: retention.map_or(default.audit.retention, |Retention(time)| time) },
         services: services(file.services, desk.report),
         telemetry: desk.telemetry(file.telemetry),
         workers: count(file.workers).map_or(default.workers, Some),

@@ -56,7 +56,8 @@ pub enum Via {
 }
 
 impl Via {
-    const fn as_str(self) -> &'static str {
+    /// As in [`Actor::via`].
+    pub const fn as_str(self) -> &'static str {
         match self {
             Via::Password => "password",
             Via::ApiToken => "api_token",

@@ -4,11 +4,13 @@
 
 mod accounts;
 mod admission;
+mod audit;
 mod authority;
 mod bindings;
 mod chain;
 mod charge;
 mod departure;
+mod difference;
 mod draw;
 mod estate;
 mod fault;
@@ -16,8 +18,10 @@ mod first;
 mod giver;
 mod groups;
 mod hashing;
+mod incidents;
 pub mod issuers;
 mod keys;
+mod logbook;
 mod login;
 mod machine;
 mod members;
@@ -28,6 +32,7 @@ mod own;
 mod person;
 mod profile;
 mod roles;
+mod retention;
 mod search;
 mod sessions;
 mod setup;
@@ -43,7 +48,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chain::Chain;
 use tokio::sync::Semaphore;
 
-use crate::model::{AuditEntry, Timestamp};
+use crate::model::{AuditEntry, Outcome, Timestamp};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
@@ -62,6 +67,12 @@ pub use own::{NewPassword, OwnChange};
 pub use person::{Person, display_name};
 pub use profile::Profile;
 pub use roles::{RoleEntry, RoleForm};
+pub use audit::{AuditFilter, AuditSearch, Export};
+pub use authority::{Authority, Via, Vouched};
+pub use difference::{Difference, differences};
+pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
+pub use incidents::RefusedWrite;
+pub use keys::{Conditions, KeyChange, NewKey};
 pub use search::{Filter, Listed, Search, Sort, Test};
 pub use sessions::{Entry, Origin, SignedIn, knows_csrf};
 pub use setup::FirstUser;
@@ -86,6 +97,7 @@ pub struct Control {
     board: issuers::Board,
     usage: usage::Usage,
     hashing: Arc<Semaphore>,
+    incidents: incidents::Incidents,
 }
 
 /// The versions of a record that a caller is ready to change.
@@ -120,6 +132,10 @@ impl Control {
         let (usage, board) = (usage::Usage::new(), issuers::Board::default());
         let (login, hashing) = (login::Login::new(), Arc::new(Semaphore::new(hashing::AT_ONCE)));
         Ok(Control { store, published, turn, login, board, usage, hashing })
+        let board = issuers::Board::default();
+        let scans = Semaphore::new(audit::SCANS);
+        let incidents = incidents::Incidents::new();
+        Ok(Control { login: login::Login::new(), store, published, turn, board, incidents, scans })
     }
 
     /// The state upon which this node decides now.
@@ -137,9 +153,14 @@ impl Control {
         plan: impl Fn(&Store) -> Result<Plan<T>, Fault> + Send + 'static,
     ) -> Result<Stored<T>, Fault> {
         let (store, turn, authority) = (self.store.clone(), self.turn.clone(), authority.clone());
+        let snapshot = self.snapshot();
         let written = blocking(move || {
             let mut chain = turn.lock().unwrap_or_else(PoisonError::into_inner);
-            commit(&store, &mut chain, &authority, now, plan)
+            commit(&store, &mut chain, |store| {
+                let plan = plan(store)?;
+                let entries = chain::told(store, &snapshot, &authority, &plan.changes, now)?;
+                Ok((plan, entries))
+            })
         })
         .await?;
         self.published.reached(written.version).await;
@@ -160,17 +181,15 @@ fn find<T: Recorded>(store: &Store, id: &RecordId) -> Result<Stored<T>, Fault> {
     store.find(id)?.ok_or_else(|| Fault::NotFound(id.clone()))
 }
 
+/// Makes the changes of a plan, and appends the entries that come with it to the audit log.
 fn commit<T>(
     store: &Store,
     chain: &mut Chain,
-    authority: &Authority,
-    now: Timestamp,
-    plan: impl Fn(&Store) -> Result<Plan<T>, Fault>,
+    plan: impl Fn(&Store) -> Result<(Plan<T>, Vec<AuditEntry>), Fault>,
 ) -> Result<Stored<T>, Fault> {
     for _ in 0..ATTEMPTS {
-        let Plan { mut expect, mut changes, value } = plan(store)?;
-        let (entries, end) = chain.tell(store, authority, &changes, now)?;
-        let (absent, told) = chain::append(&entries);
+        let (Plan { mut expect, mut changes, value }, entries) = plan(store)?;
+        let (absent, told, end) = chain.append(store, &changes, &entries)?;
         expect.extend(absent);
         changes.extend(told);
         match store.commit(&expect, changes) {
@@ -188,8 +207,11 @@ fn commit<T>(
 }
 
 fn log(entry: &AuditEntry, revision: Revision) {
-    let AuditEntry { actor, deed, resource, id, .. } = entry;
-    tracing::info!(who = actor.name, ?deed, resource, id, revision, "written");
+    let AuditEntry { actor, deed, resource, id, outcome, .. } = entry;
+    match outcome {
+        Outcome::Done => tracing::info!(who = actor.name, ?deed, resource, id, revision, "written"),
+        Outcome::Refused => {}
+    }
 }
 
 /// Runs what blocks on a thread for that, within the caller's span.

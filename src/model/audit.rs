@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{TenantId, Timestamp};
+use super::{OrgId, TenantId, Timestamp};
 
 /// What was done to a record, or tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub enum Outcome {
 }
 
 /// Who did it, and whence.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor {
     /// What kind of caller: `user`, `service_account`, `key`, `system` or, where nobody was
     /// recognised, `unknown`.
@@ -43,11 +43,44 @@ pub struct Actor {
     pub address: String,
 }
 
+/// Where an entry stands among those of its tenant, so that a tenant's part of the log can be read
+/// without the rest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// A later tenant of the same id has another.
+    pub org_id: OrgId,
+    /// Counts from 1, without gaps.
+    pub nth: u64,
+}
+
+/// Leads from a place to the entry that stands there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditMark {
+    pub place: Place,
+    /// Of the entry.
+    pub number: u64,
+}
+
+/// Something that was refused and that the log shall tell of, without a place in it yet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Incident {
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub request_id: String,
+    pub deed: Deed,
+    pub resource: String,
+    pub id: String,
+    pub tenant: Option<TenantId>,
+    /// Why it was refused; for people.
+    pub reason: String,
+}
+
 /// One entry. Its hash covers all that it says and the hash of the entry before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// Counts from 1, without gaps.
     pub number: u64,
+    /// Never before that of the entry before, but where the clock was set back by more than a minute.
     pub at: Timestamp,
     pub actor: Actor,
     /// Of the request that it belongs to; empty for `system`.
@@ -59,6 +92,9 @@ pub struct AuditEntry {
     /// The tenant that it belongs to; none for what is the instance's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
+    /// None as well where there was no such tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// The record before, without secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
@@ -88,7 +124,12 @@ impl AuditEntry {
 
     /// Whether it says what it was written to say, and follows an entry of this hash.
     pub fn follows(&self, previous: &str) -> bool {
-        self.previous == previous && self.hash == self.digest()
+        self.previous == previous && self.is_sound()
+    }
+
+    /// Whether it says what it was written to say.
+    pub fn is_sound(&self) -> bool {
+        self.hash == self.digest()
     }
 
     fn digest(&self) -> String {
@@ -113,6 +154,7 @@ mod tests {
             resource: "tenants".to_owned(),
             id: "acme".to_owned(),
             tenant: None,
+            place: None,
             before: None,
             after: Some(serde_json::json!({"name": "Acme"})),
             outcome: Outcome::Done,

@@ -23,12 +23,13 @@ mod time;
 mod token;
 mod upstream;
 mod url;
+mod verify;
 
 pub use account::{
     Group, Member, Membership, Principal, ServiceAccount, Slug, SlugError, User, UserName, UserNameError,
 };
 pub use age::{MaxAge, MaxAgeError};
-pub use audit::{Actor, AuditEntry, Deed, Outcome};
+pub use audit::{Actor, AuditEntry, AuditMark, Deed, Incident, Outcome, Place};
 pub use grant::{Action, Grants, ParsePermissionError, Permission, Resource};
 pub use id::{Id, ParseIdError};
 pub use invitation::{Invitation, InvitedRole};
@@ -51,3 +52,4 @@ pub use time::Timestamp;
 pub use token::{ApiToken, Session, TokenUse};
 pub use upstream::{Upstream, UpstreamError};
 pub use url::{Host, MAX_URL, Url, UrlError};
+pub use verify::{Broken, Extent, Flaw, Pruned, Verdict, Verifier};

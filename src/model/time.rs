@@ -17,6 +17,13 @@ impl Timestamp {
         Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// Reads RFC 3339 in UTC, `2026-01-31T12:00:00Z`, fractions to the millisecond. None for anything
+    /// else, and for what was before 1970.
+    pub fn parse(text: &str) -> Option<Self> {
+        let since = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_millis()).ok().map(Timestamp)
+    }
+
     pub const fn from_millis(millis: u64) -> Self {
         Timestamp(millis)
     }
@@ -53,5 +60,22 @@ mod tests {
     fn shows_rfc3339() {
         assert_eq!(Timestamp::from_seconds(1_633_088_451).to_string(), "2021-10-01T11:40:51.000Z");
         assert_eq!(Timestamp::from_millis(u64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn reads_what_it_shows() {
+        let at = Timestamp::from_millis(1_633_088_451_042);
+        assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
+        assert_eq!(Timestamp::parse("2021-10-01T11:40:51Z"), Some(Timestamp::from_seconds(1_633_088_451)));
+        for bad in [
+            "",
+            "now",
+            "2021-10-01",
+            "2021-10-01T11:40:51+02:00",
+            "1969-12-31T23:59:59Z",
+            "2021-13-01T00:00:00Z",
+        ] {
+            assert_eq!(Timestamp::parse(bad), None, "{bad:?}");
+        }
     }
 }

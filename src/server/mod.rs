@@ -3,8 +3,8 @@
 
 mod certificates;
 mod door;
+mod keepers;
 mod plane;
-mod uses;
 mod vital;
 
 use std::net::SocketAddr;
@@ -30,8 +30,8 @@ use crate::telemetry::{AccessLog, Format, Metrics, Sink};
 
 use certificates::Watched;
 use door::TlsDoor;
+use keepers::Keepers;
 use plane::Plane;
-use uses::Uses;
 use vital::{Lost, Vitals};
 
 /// Who the first super admin of an empty store will be.
@@ -59,7 +59,7 @@ pub struct Gateway {
     /// Apart from `stop`: while requests finish, the admin port tells that this node is not ready.
     stop_admin: watch::Sender<bool>,
     admin_task: JoinHandle<()>,
-    uses: Uses,
+    keepers: Keepers,
     tasks: Vec<JoinHandle<()>>,
     lost: Lost,
 }
@@ -94,7 +94,7 @@ impl Gateway {
             tokio::spawn(sweep_sessions(control.clone())),
         ];
 
-        let uses = Uses::keep(control.clone());
+        let keepers = Keepers::start(&control, &settings.audit);
         let ready = Arc::new(AtomicBool::new(true));
         metrics.set_ready(true);
         let admin_task = {
@@ -119,7 +119,7 @@ impl Gateway {
             stop,
             stop_admin,
             admin_task,
-            uses,
+            keepers,
             tasks,
             lost,
         })
@@ -194,7 +194,7 @@ impl Gateway {
         let _ = tokio::task::spawn_blocking(move || plane.join()).await;
         self.stop_admin.send_replace(true);
         let _ = self.admin_task.await;
-        self.uses.stop().await;
+        self.keepers.stop().await;
         for task in self.tasks {
             task.abort();
             // Until it lets go of the store; how it ended is of no interest.
@@ -219,12 +219,13 @@ const ADMIN: &str = "admin";
 /// The sections that differ and cannot be taken over.
 fn fixed_sections(old: &Settings, new: &Settings) -> impl Iterator<Item = &'static str> {
     // Taken apart, so that no section that is added can be forgotten here.
-    let Settings { listeners, admin, store, issuers, services: _, telemetry, workers, drain } = new;
+    let Settings { listeners, admin, store, issuers, audit, services: _, telemetry, workers, drain } = new;
     let differs = [
         ("listeners", old.listeners != *listeners),
         ("admin", old.admin != *admin),
         ("store", old.store != *store),
         ("issuers", old.issuers != *issuers),
+        ("audit", old.audit != *audit),
         ("telemetry", old.telemetry != *telemetry),
         ("workers", old.workers != *workers),
         ("drain", old.drain != *drain),

@@ -89,7 +89,8 @@ impl Snapshot {
             | Record::Invitation(_)
             | Record::Session(_)
             | Record::Name(_)
-            | Record::Audit(_) => return,
+            | Record::Audit(_)
+            | Record::AuditMark(_) => return,
         }
         self.generation += 1;
     }
@@ -183,7 +184,8 @@ impl Snapshot {
             | RecordId::Invitation(..)
             | RecordId::Session(_)
             | RecordId::Name(_)
-            | RecordId::Audit(_) => return,
+            | RecordId::Audit(_)
+            | RecordId::AuditMark(_) => return,
         }
         self.generation += 1;
     }

@@ -146,6 +146,33 @@ impl Store {
         })
     }
 
+    /// The records of one type from one id to another, both among them; at most `take`, in the order
+    /// of their keys. Costs as much as what it gives, wherever that lies.
+    pub fn span<T: Recorded>(
+        &self,
+        (from, to): (&RecordId, &RecordId),
+        order: Order,
+        take: usize,
+    ) -> Result<Vec<Stored<T>>, StoreError> {
+        let (from, to) = (from.key(), to.key());
+        if from > to {
+            return Ok(Vec::new());
+        }
+        let read = self.database.begin_read().map_err(fault)?;
+        let table = read.open_table(rows(T::KIND)).map_err(fault)?;
+        let rows = table.range(from.as_ref()..=to.as_ref()).map_err(fault)?;
+        let rows: Box<dyn Iterator<Item = _>> = match order {
+            Order::Ascending => Box::new(rows),
+            Order::Descending => Box::new(rows.rev()),
+        };
+        rows.take(take)
+            .map(|row| {
+                let (key, row) = row.map_err(fault)?;
+                stored(T::KIND, key.value(), row.value())?.of()
+            })
+            .collect()
+    }
+
     /// All records of one type whose keys begin with `prefix`.
     pub fn all<T: Recorded>(&self, prefix: Option<&str>) -> Result<Vec<Stored<T>>, StoreError> {
         let cut = Cut {

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::model::{
-    ApiToken, AuditEntry, Binding, Group, Id, Invitation, Issuer, IssuerKeys, KeyId, Member, OrgId,
-    OrgRecord, Principal, Role, ServiceAccount, Session, Slug, Tenant, TenantId, TokenUse, TrustedKey, User,
+    ApiToken, AuditEntry, AuditMark, Binding, Group, Id, Invitation, Issuer, IssuerKeys, KeyId, Member,
+    OrgId, OrgRecord, Place, Principal, Role, ServiceAccount, Session, Slug, Tenant, TenantId, TokenUse,
+    TrustedKey, User,
 };
 
 /// Something that can be kept: a type of the model that is a record of its own.
@@ -130,6 +131,7 @@ records! {
     Session(Session) = "sessions", "session", |r| RecordId::Session(r.id);
     Name(TakenName) = "names", "name", |r| RecordId::Name(r.name.clone());
     Audit(AuditEntry) = "audit", "audit entry", |r| RecordId::Audit(r.number);
+    AuditMark(AuditMark) = "audit-marks", "place in the audit log", |r| RecordId::AuditMark(r.place.clone());
 }
 
 /// Names one record.
@@ -153,6 +155,7 @@ pub enum RecordId {
     Session(Id),
     Name(UniqueName),
     Audit(u64),
+    AuditMark(Place),
 }
 
 impl RecordId {
@@ -175,6 +178,7 @@ impl RecordId {
             RecordId::Session(_) => Kind::Session,
             RecordId::Name(_) => Kind::Name,
             RecordId::Audit(_) => Kind::Audit,
+            RecordId::AuditMark(_) => Kind::AuditMark,
         }
     }
 
@@ -198,6 +202,7 @@ impl RecordId {
             RecordId::Name(name) => name.key().into(),
             // In the order of the numbers.
             RecordId::Audit(number) => format!("{number:020}").into(),
+            RecordId::AuditMark(place) => format!("{}/{:020}", place.org_id, place.nth).into(),
         }
     }
 
@@ -220,7 +225,8 @@ impl RecordId {
             | RecordId::TokenUse(_)
             | RecordId::Session(_)
             | RecordId::Name(_)
-            | RecordId::Audit(_) => None,
+            | RecordId::Audit(_)
+            | RecordId::AuditMark(_) => None,
         }
     }
 }

@@ -55,7 +55,7 @@ fn lists_are_whole_or_by_page() {
     let all = json(&run(&["tenants", "ls", "--size", "2", "--output", "json"]));
     assert_eq!((all["results"].as_array().map(Vec::len), &all["total"]), (Some(5), &Value::from(5)));
     let table = run(&["tenants", "list"]).out;
-    assert!(table.starts_with("ID  NAME  ORG ID  CREATED\nt1  t1    t1      20"), "{table}");
+    assert!(table.starts_with("ID  NAME  STATE   ORG ID  CREATED\nt1  t1    ACTIVE  t1      20"), "{table}");
 }
 
 #[test]
@@ -66,13 +66,13 @@ fn keys_are_trusted_until_removed() {
     let file = file.to_str().expect("a plain path");
     run(&["ta-create-keypair", file]);
     run(&["tenants", "create", "--tenant", "acme"]);
-    let unknown = run(&["keys", "add", file, "--tenant", "nobody"]);
+    let unknown = run(&["keys", "add", file, "--speaks-for", "nobody"]);
     assert!(unknown.code == 1 && unknown.err.contains("nobody"), "{}", unknown.err);
     let added = run(&[
         "keys",
         "add",
         file,
-        "--tenant",
+        "--speaks-for",
         "acme",
         "--grant",
         "metrics:read",

@@ -23,6 +23,8 @@ pub fn tenantry(words: &[&str]) -> Run {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TENANTRY_")) {
         command.env_remove(name);
     }
+    // No login of whoever runs the tests is used, and none is kept.
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     Run { command, input: String::new() }
 }
 

@@ -1,4 +1,4 @@
-//! An admin port that gives every request the same answer and remembers what came.
+//! An admin port that gives prepared answers and remembers what came.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,6 +19,18 @@ pub struct Stub {
 impl Stub {
     pub fn answering(status: u16, kind: &str, body: &str) -> Self {
         Stub::start(answer(status, &format!("content-type: {kind}\r\n"), body), None)
+    }
+
+    /// Each answer goes to requests that begin with its words, such as `GET /api/v1/me`; the first that
+    /// fits counts. Others get 404.
+    pub fn scripted(answers: &[(&str, u16, &str, &str)]) -> Self {
+        let script = answers.iter().map(|(begin, status, headers, body)| {
+            let headers = format!("content-type: application/json\r\n{headers}");
+            ((*begin).to_owned(), answer(*status, &headers, body))
+        });
+        let nothing = r#"{"title":"Not Found","message":"the script has no such line"}"#;
+        let rest = (String::new(), answer(404, "content-type: application/problem+json\r\n", nothing));
+        Stub::serving(script.chain([rest]).collect(), None)
     }
 
     pub fn moved(to: &str) -> Self {
@@ -49,7 +61,21 @@ impl Stub {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The bodies of requests that begin with these words, as JSON.
+    pub fn bodies(&self, begin: &str) -> Vec<serde_json::Value> {
+        let sent = self.requests();
+        let bodies = sent.iter().filter(|text| text.starts_with(begin)).map(|text| {
+            let body = text.split("\r\n\r\n").nth(1).expect("a head and a body");
+            serde_json::from_str(body).expect("JSON")
+        });
+        bodies.collect()
+    }
+
     fn start(answer: String, tls: Option<Arc<ServerConfig>>) -> Self {
+        Stub::serving(vec![(String::new(), answer)], tls)
+    }
+
+    fn serving(script: Vec<(String, String)>, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("a port").port();
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -58,7 +84,7 @@ impl Stub {
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 // A caller that does not trust the certificate goes away, and that is what is tested.
-                drop(serve(stream, tls.as_ref(), &answer, &requests));
+                drop(serve(stream, tls.as_ref(), &script, &requests));
             }
         });
         stub
@@ -73,19 +99,23 @@ fn answer(status: u16, headers: &str, body: &str) -> String {
 fn serve(
     mut stream: TcpStream,
     tls: Option<&Arc<ServerConfig>>,
-    answer: &str,
+    script: &[(String, String)],
     requests: &Mutex<Vec<String>>,
 ) -> io::Result<()> {
     match tls {
-        None => exchange(&mut stream, answer, requests),
+        None => exchange(&mut stream, script, requests),
         Some(config) => {
             let connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-            exchange(&mut StreamOwned::new(connection, stream), answer, requests)
+            exchange(&mut StreamOwned::new(connection, stream), script, requests)
         }
     }
 }
 
-fn exchange(stream: &mut (impl Read + Write), answer: &str, requests: &Mutex<Vec<String>>) -> io::Result<()> {
+fn exchange(
+    stream: &mut (impl Read + Write),
+    script: &[(String, String)],
+    requests: &Mutex<Vec<String>>,
+) -> io::Result<()> {
     let mut request = Vec::new();
     while !complete(&request) {
         let mut part = [0; 4096];
@@ -95,8 +125,10 @@ fn exchange(stream: &mut (impl Read + Write), answer: &str, requests: &Mutex<Vec
         }
     }
     let text = String::from_utf8_lossy(&request).into_owned();
+    let answer =
+        script.iter().find(|(begin, _)| text.starts_with(begin.as_str())).expect("the last fits all");
     requests.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-    stream.write_all(answer.as_bytes())?;
+    stream.write_all(answer.1.as_bytes())?;
     stream.flush()
 }
 

@@ -35,6 +35,8 @@ pub struct Port {
     document: Value,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<()>>,
+    /// What writes refusals to the audit log, and ends it.
+    kept: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     _dir: TempDir,
 }
 
@@ -120,6 +122,14 @@ pub fn control(dir: &TempDir) -> (Arc<Control>, Arc<Store>, Arc<Published>) {
     (Arc::new(control), store, published)
 }
 
+/// Starts what writes refusals to the audit log.
+fn keep(control: &Arc<Control>) -> (oneshot::Sender<()>, JoinHandle<()>) {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let control = control.clone();
+    let stopped = async { drop(stopped.await) };
+    (stop, tokio::spawn(async move { control.keep_incidents(Timestamp::now, stopped).await }))
+}
+
 impl Port {
     /// Writes past all use cases, and waits until it is live.
     pub async fn commit(&self, changes: Vec<Change>) {
@@ -148,6 +158,7 @@ impl Port {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         log();
         let (control, store, published) = parts;
+        let kept = keep(&control);
         let wiring = Wiring {
             control: control.clone(),
             sessions: Sessions::default(),
@@ -163,8 +174,8 @@ impl Port {
         let client = reqwest::Client::new();
         let document = client.get(format!("http://{address}/api/v1/openapi.json")).send().await;
         let document = document.expect("an answer").json().await.expect("JSON");
-        let (stop, served) = (Some(stop), Some(served));
-        Port { control, store, published, address, client, document, stop, served, _dir: dir }
+        let (stop, served, kept) = (Some(stop), Some(served), Some(kept));
+        Port { control, store, published, address, client, document, stop, served, kept, _dir: dir }
     }
 
     pub fn document(&self) -> &Value {
@@ -254,5 +265,8 @@ impl Port {
     pub async fn stop(mut self) {
         drop(self.stop.take());
         self.served.take().expect("not stopped yet").await.expect("no panic");
+        let (stop, kept) = self.kept.take().expect("not stopped yet");
+        drop(stop);
+        kept.await.expect("no panic");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::Place;
+use super::{Credential, Place};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -76,10 +76,39 @@ struct FieldFault {
     message: String,
 }
 
+/// What the caller showed, as far as it changes what to advise.
+#[derive(Clone, Copy)]
+pub(super) enum Shown {
+    Nothing,
+    Login,
+    Credential,
+}
+
+impl Shown {
+    pub(super) fn of(credential: &Credential) -> Self {
+        match credential {
+            Credential::None => Shown::Nothing,
+            Credential::Session { .. } => Shown::Login,
+            Credential::Password { .. } | Credential::Token(_) => Shown::Credential,
+        }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Shown::Nothing => {
+                "\nNo credential was sent: set TENANTRY_USER and TENANTRY_PASSWORD, or TENANTRY_TOKEN, \
+                 or sign in with `tenantry login`"
+            }
+            Shown::Login => "\nThe login has ended: sign in again with `tenantry login`",
+            Shown::Credential => "",
+        }
+    }
+}
+
 impl Problem {
     /// The refusal as text: what, which fields, what to do. None when the document says nothing, and
     /// so is none of ours.
-    pub(super) fn message(self, status: StatusCode, with_credential: bool) -> Option<String> {
+    pub(super) fn message(self, status: StatusCode, shown: Shown) -> Option<String> {
         let mut text = self.message.or(self.detail).or(self.title)?;
         for FieldFault { field, message } in &self.errors {
             let fault = format!("{field}: {message}");
@@ -87,10 +116,8 @@ impl Problem {
                 text = format!("{text}\n  {fault}");
             }
         }
-        if status == StatusCode::UNAUTHORIZED && !with_credential {
-            text.push_str(
-                "\nNo credential was sent: set TENANTRY_USER and TENANTRY_PASSWORD, or TENANTRY_TOKEN",
-            );
+        if status == StatusCode::UNAUTHORIZED {
+            text.push_str(shown.advice());
         }
         Some(printable(&text))
     }
@@ -122,19 +149,19 @@ mod tests {
         let text = problem(
             r#"{"status":400,"message":"the key is not valid","errors":[{"field":"leeway","message":"at most 60"}]}"#,
         );
-        let text = text.message(StatusCode::BAD_REQUEST, true).expect("a message");
+        let text = text.message(StatusCode::BAD_REQUEST, Shown::Nothing).expect("a message");
         assert_eq!(text, "the key is not valid\n  leeway: at most 60");
         let once =
             problem(r#"{"message":"id: is missing","errors":[{"field":"id","message":"is missing"}]}"#);
-        assert_eq!(once.message(StatusCode::BAD_REQUEST, true).as_deref(), Some("id: is missing"));
+        assert_eq!(once.message(StatusCode::BAD_REQUEST, Shown::Nothing).as_deref(), Some("id: is missing"));
     }
 
     #[test]
     fn who_sends_no_credential_is_told_how() {
         let refused = r#"{"title":"Unauthorized"}"#;
-        let bare = problem(refused).message(StatusCode::UNAUTHORIZED, false).expect("a message");
+        let bare = problem(refused).message(StatusCode::UNAUTHORIZED, Shown::Nothing).expect("a message");
         assert!(bare.contains("TENANTRY_USER"), "{bare}");
-        let sent = problem(refused).message(StatusCode::UNAUTHORIZED, true).expect("a message");
+        let sent = problem(refused).message(StatusCode::UNAUTHORIZED, Shown::Credential).expect("a message");
         assert_eq!(sent, "Unauthorized");
     }
 

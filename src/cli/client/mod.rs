@@ -11,9 +11,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, LOCATION};
+use http::header::{
+    AUTHORIZATION, CONTENT_TYPE, COOKIE, ETAG, HeaderName, HeaderValue, IF_MATCH, LOCATION, SET_COOKIE,
+};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -25,27 +28,38 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::Value;
 
 use crate::model::Secret;
-use error::Problem;
 pub use error::{ClientError, printable};
+use error::{Problem, Shown};
 pub use place::Place;
 
 /// For a whole exchange, connecting included.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The longest answer that is read, in bytes.
+/// The longest answer that is read as one, in bytes.
 const LONGEST: usize = 16 * 1024 * 1024;
+/// What a session's writes prove themselves with.
+const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// Who the caller says to be.
 #[derive(Clone)]
 pub enum Credential {
     None,
-    Password { user: String, password: Secret },
+    Password {
+        user: String,
+        password: Secret,
+    },
     Token(Secret),
+    /// A login's cookie (`name=value`), and what has to come with writes that carry it.
+    Session {
+        cookie: Secret,
+        csrf: Secret,
+    },
 }
 
 /// A connection to one admin port. Requests go one after the other over a kept connection.
 pub struct Client {
     place: Place,
-    authorization: Option<HeaderValue>,
+    proof: Vec<(HeaderName, HeaderValue)>,
+    shown: Shown,
     http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
@@ -57,11 +71,45 @@ pub struct Call<'a> {
     pub body: Option<&'a Value>,
 }
 
-/// What the admin port said: its document (`null` for an empty one) and the record's ETag.
-#[derive(Debug)]
+impl<'a> Call<'a> {
+    /// One without a body and without a condition.
+    pub fn bare(method: Method, path: &'a str) -> Self {
+        Call { method, path, if_match: None, body: None }
+    }
+}
+
+/// What the admin port said: its document (`null` for an empty one) and the record's ETag. No `Debug`:
+/// a cookie is a credential.
 pub struct Answer {
     pub document: Value,
     pub etag: Option<String>,
+    /// The first cookie that was set, as `name=value`.
+    pub cookie: Option<Secret>,
+}
+
+/// An answer that is read part by part.
+pub struct Download {
+    url: String,
+    body: Incoming,
+}
+
+impl Download {
+    /// The next part; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        loop {
+            let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await;
+            let slow = |_| ClientError::Slow { url: self.url.clone(), after: PATIENCE };
+            match frame.map_err(slow)?.transpose() {
+                Ok(None) => return Ok(None),
+                Ok(Some(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+                Err(source) => return Err(ClientError::broken(&self.url, &source)),
+            }
+        }
+    }
 }
 
 impl Client {
@@ -77,34 +125,61 @@ impl Client {
             .enable_http1()
             .wrap_connector(tcp);
         let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Client { place, authorization: authorization(credential)?, http })
+        Ok(Client { place, proof: proof(credential)?, shown: Shown::of(credential), http })
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     pub async fn get(&self, path: &str) -> Result<Answer, ClientError> {
-        self.send(Call { method: Method::GET, path, if_match: None, body: None }).await
+        self.send(Call::bare(Method::GET, path)).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, ClientError> {
         self.send(Call { method: Method::POST, path, if_match: None, body: Some(body) }).await
     }
 
+    /// Puts something where its path says all about it.
+    pub async fn put(&self, path: &str) -> Result<Answer, ClientError> {
+        self.send(Call::bare(Method::PUT, path)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer, ClientError> {
+        self.send(Call { method: Method::PATCH, path, if_match: None, body: Some(body) }).await
+    }
+
     pub async fn delete(&self, path: &str) -> Result<Answer, ClientError> {
-        self.send(Call { method: Method::DELETE, path, if_match: None, body: None }).await
+        self.send(Call::bare(Method::DELETE, path)).await
     }
 
     pub async fn send(&self, call: Call<'_>) -> Result<Answer, ClientError> {
         let url = self.place.url(call.path);
-        let request = self.request(&url, &call);
-        match tokio::time::timeout(PATIENCE, self.exchange(&url, request)).await {
+        let request = self.request(&url, &call)?;
+        let exchange = async { self.read(&url, self.whole(&url, request).await?) };
+        match tokio::time::timeout(PATIENCE, exchange).await {
             Ok(answer) => answer,
             Err(_) => Err(ClientError::Slow { url, after: PATIENCE }),
         }
     }
 
+    /// Reads something long. Its beginning is waited for as for any answer, and each part after it.
+    pub async fn download(&self, path: &str) -> Result<Download, ClientError> {
+        let url = self.place.url(path);
+        let request = self.request(&url, &Call::bare(Method::GET, path))?;
+        let response = tokio::time::timeout(PATIENCE, self.ask(&url, request)).await;
+        let response = response.map_err(|_| ClientError::Slow { url: url.clone(), after: PATIENCE })??;
+        if response.status().is_success() {
+            return Ok(Download { url, body: response.into_body() });
+        }
+        let refused = self.read(&url, collected(&url, response).await?);
+        refused.and(Err(ClientError::Stranger { url, status: StatusCode::OK }))
+    }
+
     fn request(&self, url: &str, call: &Call<'_>) -> Result<Request<Full<Bytes>>, ClientError> {
         let mut request = Request::builder().method(&call.method).uri(url);
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization);
+        for (name, value) in &self.proof {
+            request = request.header(name, value);
         }
         if let Some(etag) = call.if_match {
             request = request.header(IF_MATCH, etag);
@@ -118,19 +193,15 @@ impl Client {
             .map_err(|source| ClientError::Url { url: url.to_owned(), why: source.to_string() })
     }
 
-    async fn exchange(
-        &self,
-        url: &str,
-        request: Result<Request<Full<Bytes>>, ClientError>,
-    ) -> Result<Answer, ClientError> {
-        let response = self.http.request(request?).await.map_err(|source| match source.is_connect() {
+    async fn whole(&self, url: &str, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, ClientError> {
+        collected(url, self.ask(url, request).await?).await
+    }
+
+    async fn ask(&self, url: &str, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
+        self.http.request(request).await.map_err(|source| match source.is_connect() {
             true => ClientError::unreachable(&self.place, &source),
             false => ClientError::broken(url, &source),
-        })?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, LONGEST).collect().await;
-        let body = body.map_err(|source| ClientError::broken(url, source.as_ref()))?.to_bytes();
-        self.read(url, Response::from_parts(head, body))
+        })
     }
 
     fn read(&self, url: &str, response: Response<Bytes>) -> Result<Answer, ClientError> {
@@ -144,32 +215,48 @@ impl Client {
         }
         if !status.is_success() {
             let problem: Problem = serde_json::from_slice(response.body()).map_err(|_| stranger())?;
-            let message = problem.message(status, self.authorization.is_some()).ok_or_else(stranger)?;
+            let message = problem.message(status, self.shown).ok_or_else(stranger)?;
             return Err(ClientError::Refused { status, message });
         }
         let document = match response.body() {
             empty if empty.is_empty() || status == StatusCode::NO_CONTENT => Value::Null,
             body => serde_json::from_slice(body).map_err(|_| stranger())?,
         };
-        Ok(Answer { document, etag: text(ETAG) })
+        let cookie = text(SET_COOKIE).and_then(|cookie| cookie.split(';').next().map(str::to_owned));
+        Ok(Answer { document, etag: text(ETAG), cookie: cookie.map(Secret::new) })
     }
 }
 
-fn authorization(credential: &Credential) -> Result<Option<HeaderValue>, ClientError> {
-    let text = match credential {
-        Credential::None => return Ok(None),
+async fn collected(url: &str, response: Response<Incoming>) -> Result<Response<Bytes>, ClientError> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, LONGEST).collect().await;
+    let body = body.map_err(|source| ClientError::broken(url, source.as_ref()))?.to_bytes();
+    Ok(Response::from_parts(head, body))
+}
+
+/// The headers that show who is calling.
+fn proof(credential: &Credential) -> Result<Vec<(HeaderName, HeaderValue)>, ClientError> {
+    let headers = match credential {
+        Credential::None => Vec::new(),
         Credential::Password { user, .. } if user.contains(':') => {
             return Err(ClientError::Credential("a user name cannot contain ':'"));
         }
         Credential::Password { user, password } => {
-            format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal())))
+            let pair = Secret::new(format!("{user}:{}", password.reveal()));
+            vec![(AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair.reveal())))]
         }
-        Credential::Token(token) => format!("Bearer {}", token.reveal()),
+        Credential::Token(token) => vec![(AUTHORIZATION, format!("Bearer {}", token.reveal()))],
+        Credential::Session { cookie, csrf } => {
+            vec![(COOKIE, cookie.reveal().to_owned()), (CSRF, csrf.reveal().to_owned())]
+        }
     };
-    let mut value = HeaderValue::try_from(Secret::new(text).reveal())
-        .map_err(|_| ClientError::Credential("the token holds characters that no token has"))?;
-    value.set_sensitive(true);
-    Ok(Some(value))
+    let header = |(name, text)| {
+        let mut value = HeaderValue::try_from(Secret::new(text).reveal())
+            .map_err(|_| ClientError::Credential("the token holds characters that no token has"))?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    };
+    headers.into_iter().map(header).collect()
 }
 
 fn tls_config(place: &Place, ca: Option<&Path>) -> Result<ClientConfig, ClientError> {

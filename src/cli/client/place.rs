@@ -64,12 +64,12 @@ impl Place {
         path
     }
 
-    /// A query of these pairs, with its `?`.
+    /// A query of these pairs, with its `?`; nothing without pairs.
     pub fn query(pairs: &[(&str, &str)]) -> String {
         let mut query = String::new();
         for (name, value) in pairs {
             query.push(if query.is_empty() { '?' } else { '&' });
-            query.push_str(name);
+            encode(name, &mut query);
             query.push('=');
             encode(value, &mut query);
         }

@@ -1,0 +1,151 @@
+//! What the handling of a request finds out about who asks, so that the audit log can tell of what
+//! was refused to them. Chooses no status; no credential is in it.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{Extensions, Method, StatusCode};
+use axum::response::Response;
+
+use crate::auth::RefusedSignIn;
+use crate::control::{Authority, Control, RefusedWrite, Via};
+use crate::model::{Deed, TenantId, Timestamp};
+
+/// Goes along with a request.
+#[derive(Clone, Default)]
+pub(super) struct Trail(Arc<Mutex<Option<Who>>>);
+
+/// Who asks, as far as that is known.
+#[derive(Clone)]
+enum Who {
+    Known(Box<Authority>),
+    /// They have shown a credential, with this name.
+    Claimed(String, Via),
+}
+
+/// Why something was refused, as the caller is told; goes along with the answer.
+#[derive(Clone)]
+pub(super) struct Reason(pub String);
+
+/// What was asked for.
+pub(super) struct Asked {
+    pub method: Method,
+    pub path: String,
+    pub address: IpAddr,
+    pub request_id: String,
+}
+
+/// The longest id that is told of, in bytes: ids come as callers wrote them.
+const LONGEST: usize = 256;
+
+impl Trail {
+    /// The one of a request; one that leads nowhere when it has none.
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        extensions.get::<Trail>().cloned().unwrap_or_default()
+    }
+
+    /// A credential was shown, and is not proven yet.
+    pub(super) fn claimed(&self, user: &str, via: Via) {
+        self.set(Who::Claimed(user.to_owned(), via));
+    }
+
+    pub(super) fn known(&self, authority: &Authority) {
+        self.set(Who::Known(Box::new(authority.clone())));
+    }
+
+    fn set(&self, who: Who) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(who);
+    }
+
+    /// Tells the audit log, if this was a failed sign-in or a refused write.
+    pub(super) fn tell(&self, control: &Control, asked: &Asked, response: &Response) {
+        let Some(who) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return };
+        let now = Timestamp::now();
+        match (who, response.status()) {
+            (
+                Who::Claimed(user, via),
+                status @ (StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS),
+            ) => {
+                let refused = RefusedSignIn {
+                    user: &user,
+                    via: via.as_str(),
+                    address: &asked.address.to_string(),
+                    request_id: &asked.request_id,
+                    tenant: None,
+                    reason: if status == StatusCode::UNAUTHORIZED { wrong(via) } else { LOCKED },
+                };
+                control.refused_sign_in(&refused, now);
+            }
+            (Who::Known(authority), StatusCode::FORBIDDEN) => {
+                let reason = response.extensions().get::<Reason>();
+                let reason = reason.map_or_else(String::new, |Reason(reason)| reason.clone());
+                if let Some(refused) = refused_write(asked, reason) {
+                    control.refused_write(&authority, refused, now);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+const LOCKED: &str = "too many failed attempts before";
+
+const fn wrong(via: Via) -> &'static str {
+    match via {
+        Via::Password => "the user name or the password is wrong",
+        Via::ApiToken | Via::Jwt => "the token is none that is good now",
+        Via::Session => "the session is none that is good now",
+    }
+}
+
+/// What a write was about, by its path: `/api/v1/tenants/acme`, `/api/v1/acme/bindings/…`. The first
+/// word of a path is a tenant's id where it can be one: words that mean something else are none.
+fn refused_write(asked: &Asked, reason: String) -> Option<RefusedWrite> {
+    let deed = match asked.method {
+        Method::POST => Deed::Create,
+        Method::PUT | Method::PATCH => Deed::Update,
+        Method::DELETE => Deed::Delete,
+        _ => return None,
+    };
+    let path = asked.path.strip_prefix("/api/v1/").unwrap_or(&asked.path);
+    let (first, below) = path.split_once('/').unwrap_or((path, ""));
+    let tenant = TenantId::parse(first).ok();
+    let (resource, id) = match tenant {
+        Some(_) => below.split_once('/').unwrap_or((below, "")),
+        None => (first, below),
+    };
+    let cut = |text: &str| text.chars().take(LONGEST).collect();
+    Some(RefusedWrite { deed, resource: cut(resource), id: cut(id), tenant, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(method: Method, path: &str) -> Option<(Deed, String, String, Option<String>)> {
+        let asked = Asked {
+            method,
+            path: path.to_owned(),
+            address: IpAddr::from([192, 0, 2, 1]),
+            request_id: "r".to_owned(),
+        };
+        let refused = refused_write(&asked, "why".to_owned())?;
+        Some((refused.deed, refused.resource, refused.id, refused.tenant.map(String::from)))
+    }
+
+    #[test]
+    fn paths_say_what_was_to_be_written() {
+        let told = |deed, resource: &str, id: &str, tenant: Option<&str>| {
+            Some((deed, resource.to_owned(), id.to_owned(), tenant.map(str::to_owned)))
+        };
+        assert_eq!(read(Method::POST, "/api/v1/tenants"), told(Deed::Create, "tenants", "", None));
+        assert_eq!(read(Method::PATCH, "/api/v1/tenants/acme"), told(Deed::Update, "tenants", "acme", None));
+        let binding = read(Method::DELETE, "/api/v1/acme/bindings/5xV");
+        assert_eq!(binding, told(Deed::Delete, "bindings", "5xV", Some("acme")));
+        let seat = read(Method::PUT, "/api/v1/acme/groups/g/members/u");
+        assert_eq!(seat, told(Deed::Update, "groups", "g/members/u", Some("acme")));
+        assert_eq!(read(Method::GET, "/api/v1/tenants"), None);
+        let long = read(Method::DELETE, &format!("/api/v1/keys/{}", "k".repeat(9999)));
+        assert_eq!(long.map(|(_, _, id, _)| id.len()), Some(LONGEST));
+    }
+}

@@ -1,0 +1,52 @@
+//! The tasks that keep records in order while others work, and that end last of all: when nobody is
+//! left to ask for anything.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::AuditSettings;
+use crate::control::Control;
+use crate::model::Timestamp;
+
+/// The running tasks.
+pub struct Keepers {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Keepers {
+    pub fn start(control: &Arc<Control>, audit: &AuditSettings) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let end = || {
+            let mut stopped = stopped.clone();
+            async move {
+                // An error means that the gateway is gone, which is a stop too.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            }
+        };
+        let (uses, end_of_uses) = (control.clone(), end());
+        let (incidents, end_of_incidents) = (control.clone(), end());
+        let mut tasks = vec![
+            tokio::spawn(async move { uses.keep_uses(Timestamp::now, end_of_uses).await }),
+            tokio::spawn(async move { incidents.keep_incidents(Timestamp::now, end_of_incidents).await }),
+        ];
+        if let Some(retention) = audit.retention {
+            let (old, end) = (control.clone(), end());
+            tasks.push(tokio::spawn(async move {
+                old.keep_retention(retention, Timestamp::now, end).await;
+            }));
+        }
+        Keepers { stop, tasks }
+    }
+
+    /// Lets them write what they still have.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            // One that panicked has said so already.
+            let _ = task.await;
+        }
+    }
+}
