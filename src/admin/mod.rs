@@ -43,6 +43,7 @@ mod tenantparts;
 mod tenants;
 mod tokenform;
 mod tokens;
+mod unlock;
 mod userflags;
 mod userform;
 mod users;

@@ -19,7 +19,8 @@ use std::path::Path;
 pub use problem::{Problem, Problems};
 pub use rules::ambiguous;
 pub use settings::{
-    AccessLog, AdminPort, IssuerSettings, Listener, LogFormat, Settings, StoreSettings, Telemetry, TlsFiles,
+    AccessLog, AdminPort, IssuerSettings, Listener, LogFormat, Login, Settings, StoreSettings, Telemetry,
+    TlsFiles,
 };
 
 use problem::{Place, Report};

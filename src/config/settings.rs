@@ -14,6 +14,7 @@ pub struct Settings {
     pub admin: AdminPort,
     pub store: StoreSettings,
     pub issuers: IssuerSettings,
+    pub login: Login,
     pub services: Vec<Service>,
     pub telemetry: Telemetry,
     /// Data-plane threads; one per core when none.
@@ -63,6 +64,20 @@ pub struct IssuerSettings {
     pub ca_file: Option<PathBuf>,
 }
 
+/// How passwords are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Wrong passwords within `window` that lock an address or a user.
+    pub failures: usize,
+    pub window: Duration,
+    /// How long a lock holds.
+    pub lock: Duration,
+    /// Passwords checked at once; half as many as there are cores when none.
+    pub at_once: Option<usize>,
+    /// Checks that may wait for their turn.
+    pub waiting: usize,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {
     pub access_log: AccessLog,
@@ -84,6 +99,18 @@ pub enum AccessLog {
 pub enum LogFormat {
     Logfmt,
     Json,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Login {
+            failures: 10,
+            window: Duration::from_mins(5),
+            lock: Duration::from_mins(30),
+            at_once: None,
+            waiting: 64,
+        }
+    }
 }
 
 impl Default for Telemetry {
@@ -116,6 +143,7 @@ impl Default for Settings {
             },
             store: StoreSettings { path: PathBuf::from("data") },
             issuers: IssuerSettings::default(),
+            login: Login::default(),
             services: Vec::new(),
             telemetry: Telemetry::default(),
             workers: None,

@@ -33,7 +33,6 @@ mod sessions;
 mod setup;
 mod tenants;
 mod text;
-mod throttle;
 mod tokens;
 mod usage;
 mod users;
@@ -43,6 +42,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chain::Chain;
 use tokio::sync::Semaphore;
 
+use crate::auth::Checker;
 use crate::model::{AuditEntry, Timestamp};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
@@ -81,7 +81,8 @@ pub struct Control {
     /// where no expectation can say it ("no other key is the fallback"). Whoever has the turn has
     /// the end of the audit log.
     turn: Arc<Mutex<Chain>>,
-    login: login::Login,
+    /// The one that the data plane has, so that there is one count of failures.
+    checker: Arc<Checker>,
     /// How the fetching of issuers' keys stands.
     board: issuers::Board,
     usage: usage::Usage,
@@ -115,11 +116,15 @@ struct Plan<T> {
 
 impl Control {
     /// Fails when the store cannot be read.
-    pub fn new(store: Arc<Store>, published: Arc<Published>) -> Result<Self, StoreError> {
+    pub fn new(
+        store: Arc<Store>,
+        published: Arc<Published>,
+        checker: Arc<Checker>,
+    ) -> Result<Self, StoreError> {
         let turn = Arc::new(Mutex::new(Chain::read(&store)?));
         let (usage, board) = (usage::Usage::new(), issuers::Board::default());
-        let (login, hashing) = (login::Login::new(), Arc::new(Semaphore::new(hashing::AT_ONCE)));
-        Ok(Control { store, published, turn, login, board, usage, hashing })
+        let hashing = Arc::new(Semaphore::new(hashing::AT_ONCE));
+        Ok(Control { store, published, turn, checker, board, usage, hashing })
     }
 
     /// The state upon which this node decides now.

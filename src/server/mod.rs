@@ -3,6 +3,7 @@
 
 mod certificates;
 mod door;
+mod passwords;
 mod plane;
 mod uses;
 mod vital;
@@ -77,14 +78,16 @@ impl Gateway {
 
         let (vitals, lost) = Vitals::new();
         let (store, published, following) = open_store(&settings, &vitals).await?;
-        let control = Arc::new(Control::new(store, published.clone())?);
+        let checker = passwords::checker(&settings.login);
+        let control = Arc::new(Control::new(store, published.clone(), checker.clone())?);
         let made_admin = control.first_admin(first.user, first.password, Timestamp::now()).await?;
 
         let (metrics, access) = open_telemetry(&settings)?;
+        metrics.watch_password_checks(checker.made());
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
-        let orders = plane::Orders { stopped, drain: settings.drain, vitals, uses: control.uses() };
+        let orders = plane::Orders { stopped, drain: settings.drain, vitals, uses: control.uses(), checker };
         let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &orders)?;
         let tasks = vec![
             following,
@@ -219,12 +222,13 @@ const ADMIN: &str = "admin";
 /// The sections that differ and cannot be taken over.
 fn fixed_sections(old: &Settings, new: &Settings) -> impl Iterator<Item = &'static str> {
     // Taken apart, so that no section that is added can be forgotten here.
-    let Settings { listeners, admin, store, issuers, services: _, telemetry, workers, drain } = new;
+    let Settings { listeners, admin, store, issuers, login, services: _, telemetry, workers, drain } = new;
     let differs = [
         ("listeners", old.listeners != *listeners),
         ("admin", old.admin != *admin),
         ("store", old.store != *store),
         ("issuers", old.issuers != *issuers),
+        ("login", old.login != *login),
         ("telemetry", old.telemetry != *telemetry),
         ("workers", old.workers != *workers),
         ("drain", old.drain != *drain),
