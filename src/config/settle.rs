@@ -15,7 +15,8 @@ use super::read::{Key, List};
 use super::services::services;
 use super::word::{FilePath, Output};
 use super::{
-    AccessLog, AdminPort, IssuerSettings, Listener, LogFormat, Login, Settings, StoreSettings, Telemetry, TlsFiles,
+    AccessLog, AdminPort, IssuerSettings, Listener, LogFormat, Login, Settings, StoreSettings, Telemetry,
+    TlsFiles,
 };
 use crate::model::Limits;
 
