@@ -160,6 +160,7 @@ fn of_people() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(userflags::super_admin))
         .routes(routes!(userflags::restricted))
         .routes(routes!(userflags::disabled))
+        .routes(routes!(unlock::unlock))
 }
 
 /// What stands below `/api/v1/{tenant}`: who may what in a tenant.

@@ -6,7 +6,7 @@ use super::State;
 use super::caller::Caller;
 use super::path::Path;
 use super::problem::Refusal;
-use super::words;
+use super::{users, words};
 
 /// Forgets the wrong passwords of a user, at the node that answers: whoever was kept out by them may
 /// try again at once. Addresses that are locked for their own failures stay so.
@@ -21,7 +21,6 @@ pub(super) async fn unlock(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     authority.require_super_admin()?;
-    let id = id.parse().map_err(|_| Refusal::NoRecord(format!("user {id:?}")))?;
-    state.wiring.control.unlock_user(&authority, id)?;
+    state.wiring.control.unlock_user(&authority, users::named(&id)?)?;
     Ok(StatusCode::NO_CONTENT)
 }

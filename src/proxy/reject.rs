@@ -146,35 +146,9 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         match self {
-            // RFC 6750 §3: no error code for a request without a credential.
-            Refusal::Unauthenticated(Failure::Missing) => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            Refusal::Unauthenticated(Failure::Ambiguous) => {
-                headers.insert(
-                    header::WWW_AUTHENTICATE,
-                    HeaderValue::from_static("Bearer error=\"invalid_request\""),
-                );
-            }
-            Refusal::Unauthenticated(Failure::Locked { retry_after }) => {
-                // Rounded up, so that it is not too early after them.
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                headers.insert(header::RETRY_AFTER, seconds.into());
-            }
-            Refusal::Unauthenticated(Failure::Busy | Failure::Broken) => {
-                headers.insert(header::RETRY_AFTER, CHECKED.into());
-            }
+            Refusal::Unauthenticated(failure) => turn_away(failure, basic, headers),
             Refusal::Denied(Denied::Suspended) => {
                 headers.insert(header::RETRY_AFTER, SUSPENDED.into());
-            }
-            Refusal::Unauthenticated(_) => {
-                headers.insert(
-                    header::WWW_AUTHENTICATE,
-                    HeaderValue::from_static("Bearer error=\"invalid_token\""),
-                );
-                if basic {
-                    headers.append(header::WWW_AUTHENTICATE, BASIC);
-                }
             }
             Refusal::Denied(Denied::Lacks(_)) => {
                 headers.insert(
@@ -204,6 +178,30 @@ impl Refusal {
             | Refusal::Internal => {}
         }
         response
+    }
+}
+
+/// What a caller who is not known is told besides.
+fn turn_away(failure: Failure, basic: bool, headers: &mut HeaderMap) {
+    let bearer = match failure {
+        Failure::Locked { retry_after } => {
+            // Rounded up, so that it is not too early after them.
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.into());
+            return;
+        }
+        Failure::Busy | Failure::Broken => {
+            headers.insert(header::RETRY_AFTER, CHECKED.into());
+            return;
+        }
+        // RFC 6750 §3: no error code for a request without a credential.
+        Failure::Missing => "Bearer",
+        Failure::Ambiguous => "Bearer error=\"invalid_request\"",
+        _ => "Bearer error=\"invalid_token\"",
+    };
+    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(bearer));
+    if basic && failure != Failure::Ambiguous {
+        headers.append(header::WWW_AUTHENTICATE, BASIC);
     }
 }
 

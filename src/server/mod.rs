@@ -76,14 +76,13 @@ impl Gateway {
         let fetcher = Arc::new(open_fetcher(&settings)?);
         let admin = admin_listener.local_addr()?;
 
+        let (metrics, access) = open_telemetry(&settings)?;
         let (vitals, lost) = Vitals::new();
         let (store, published, following) = open_store(&settings, &vitals).await?;
-        let checker = passwords::checker(&settings.login);
+        let checker = passwords::checker(&settings.login, &metrics);
         let control = Arc::new(Control::new(store, published.clone(), checker.clone())?);
         let made_admin = control.first_admin(first.user, first.password, Timestamp::now()).await?;
 
-        let (metrics, access) = open_telemetry(&settings)?;
-        metrics.watch_password_checks(checker.made());
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
@@ -102,8 +101,7 @@ impl Gateway {
         metrics.set_ready(true);
         let admin_task = {
             let router = admin::router(wiring(&settings, control, &metrics, &ready, &listeners));
-            let pair = watched.iter().find(|pair| pair.listener == ADMIN);
-            let tls = pair.map(Watched::admin_config).transpose()?;
+            let tls = admin_tls(&watched)?;
             serve_admin(admin_listener, tls, router, admin_stopped, settings.drain.min(ADMIN_DRAIN))?
         };
         let revision = published.load().revision;
@@ -363,6 +361,10 @@ async fn sweep_sessions(control: Arc<Control>) {
             tracing::warn!(%error, "sessions that are over could not be deleted");
         }
     }
+}
+
+fn admin_tls(watched: &[Watched]) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {
+    watched.iter().find(|pair| pair.listener == ADMIN).map(Watched::admin_config).transpose()
 }
 
 fn serve_admin(

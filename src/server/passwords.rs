@@ -5,10 +5,13 @@ use std::sync::Arc;
 use crate::auth::lockout::Policy;
 use crate::auth::{Capacity, Checker};
 use crate::config::Login;
+use crate::telemetry::Metrics;
 
-pub fn checker(login: &Login) -> Arc<Checker> {
+pub fn checker(login: &Login, metrics: &Metrics) -> Arc<Checker> {
     let (policy, capacity) = parts(login);
-    Arc::new(Checker::new(policy, capacity))
+    let checker = Checker::new(policy, capacity);
+    metrics.watch_password_checks(checker.made());
+    Arc::new(checker)
 }
 
 fn parts(login: &Login) -> (Policy, Capacity) {
