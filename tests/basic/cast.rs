@@ -96,9 +96,7 @@ impl House {
         let mut all = JoinSet::new();
         for password in passwords {
             let (client, proxy) = (client(LOCAL), self.running.proxy);
-            all.spawn(async move {
-                send(&client, proxy, "acme", ("ann", &password)).await
-            });
+            all.spawn(async move { send(&client, proxy, "acme", ("ann", &password)).await });
         }
         all.join_all().await
     }
