@@ -7,6 +7,7 @@ mod token;
 mod world;
 
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::request::Parts;
@@ -21,6 +22,7 @@ use tenantry::snapshot::Snapshot;
 use token::token;
 use world::{NOW, snapshot, trusted};
 
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const TENANTS: usize = 1_000;
 /// As many as a thread of the data plane caches.
 const CACHED: usize = 65_536;
@@ -29,7 +31,7 @@ fn decide(snapshot: &Snapshot, cache: &mut Cache, parts: &Parts) {
     let host = Host::of(parts).expect("a host");
     let target = target(&snapshot.routes, &host, &parts.method, parts.uri.path()).expect("a target");
     let credential = auth::credential(&parts.headers).expect("a credential");
-    let reading = auth::authenticate(snapshot, cache, credential.as_bytes(), target.tenant, NOW);
+    let reading = auth::authenticate(snapshot, cache, credential.as_bytes(), target.tenant, HERE, NOW);
     let Ok(Reading::Known(identity)) = reading else { panic!("a token that is not known") };
     black_box(auth::permit(snapshot, identity, target.service, target.permission).expect("a permit"));
 }

@@ -119,9 +119,9 @@ fn the_schema_closes_every_section() {
     }
     let schema = config::schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    // The file, listener, limits, two of TLS, admin, store, issuers, service, rule, timeouts, telemetry,
-    // access log.
-    assert_eq!(closed(&schema, "the file"), 13);
+    // The file, listener, limits, two of TLS, admin, store, issuers, login, service, rule, timeouts,
+    // telemetry, access log.
+    assert_eq!(closed(&schema, "the file"), 14);
     let services = &schema["properties"]["services"]["additionalProperties"];
     assert_eq!(services["required"], serde_json::json!(["match", "upstream"]));
     assert_eq!(schema["required"], Value::Null);
@@ -177,6 +177,7 @@ listeners:
 admin: {address: "10.0.0.1:9080", tls: {cert: a.pem, key: b.pem}}
 store: {path: ../state}
 issuers: {allow_networks: [10.0.0.0/8, "::1"], allow_http: true, ca_file: ca.pem}
+login: {failures: 3, window: 1m, lock: 2m, at_once: 5, waiting: 0}
 services:
   logs:
     match:
@@ -207,6 +208,8 @@ fn everything_written_arrives() {
     let ca_file = Some("/etc/tenantry/ca.pem".into());
     let issuers = config::IssuerSettings { allow_networks: networks.into(), allow_http: true, ca_file };
     assert_eq!(settings.issuers, issuers);
+    let (window, lock) = (Duration::from_mins(1), Duration::from_mins(2));
+    assert_eq!(settings.login, config::Login { failures: 3, window, lock, at_once: Some(5), waiting: 0 });
     let log = config::AccessLog::File {
         path: "/etc/tenantry/logs/access.log".into(),
         format: config::LogFormat::Json,

@@ -2,7 +2,6 @@
 //! keys, all that goes with them, and how their states and options decide on the data plane.
 
 #[path = "support/control.rs"]
-#[expect(dead_code, reason = "tests/admin.rs uses the rest")]
 mod control;
 mod support;
 

@@ -6,11 +6,11 @@ mod access;
 mod accountform;
 mod accounts;
 mod acls;
-mod bindingform;
-mod bindings;
 mod audit;
 mod auditform;
 mod auditpart;
+mod bindingform;
+mod bindings;
 mod body;
 mod caller;
 mod cookie;
@@ -47,11 +47,12 @@ mod tenantparts;
 mod tenants;
 mod tokenform;
 mod tokens;
+mod trail;
+mod unlock;
 mod userflags;
 mod userform;
 mod users;
 mod userview;
-mod trail;
 mod words;
 
 use std::net::SocketAddr;
@@ -166,6 +167,7 @@ fn of_people() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(userflags::super_admin))
         .routes(routes!(userflags::restricted))
         .routes(routes!(userflags::disabled))
+        .routes(routes!(unlock::unlock))
 }
 
 /// What stands below `/api/v1/{tenant}`: who may what in a tenant.

@@ -1,11 +1,14 @@
 //! Callers with an account: what an API token or a password makes of a user or service account in a
 //! tenant.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::checker::{Attempt, Checker, Expected, Refused};
 use super::identity::{Basis, Identity};
 use super::token::Failure;
-use crate::model::{Ticket, TicketKind, Timestamp};
+use crate::model::{Secret, Ticket, TicketKind, Timestamp};
 use crate::snapshot::{Account, Effective, Snapshot, Tenant, Token};
 
 /// An API token that proves itself, and its owner.
@@ -48,6 +51,32 @@ impl Bearer {
             fixed_deadline: u64::MAX,
         })
     }
+}
+
+impl<'a> Expected<'a> {
+    /// What an account's password is checked against; none when no password lets it in.
+    pub fn of(account: &'a Account) -> Option<Self> {
+        let hash = account.password_hash.as_deref().filter(|_| !account.disabled)?;
+        Some(Expected { hash, version: account.version })
+    }
+}
+
+/// Finds the user of a name and has their password checked. It costs the same, and is
+/// [`Refused::Wrong`] alike, when there is no such user or they are disabled.
+pub async fn sign_in(
+    checker: &Checker,
+    snapshot: &Snapshot,
+    user: &str,
+    password: &Secret,
+    address: IpAddr,
+    now: Instant,
+) -> Result<Arc<Account>, Refused> {
+    // As user names are: what is one user has one count of failures.
+    let user = &*user.to_lowercase();
+    let account = snapshot.users.get(user);
+    let expected = account.and_then(|account| Expected::of(account));
+    checker.check(Attempt { user, password, expected, address, now }).await?;
+    account.cloned().ok_or(Refused::Wrong)
 }
 
 /// The identity of a user whose password was right.

@@ -2,6 +2,7 @@
 //! than the token, its key, and the conditions under which that key is trusted.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
@@ -80,15 +81,26 @@ impl Cache {
         None
     }
 
-    /// SHA-256 of this cache's own key, the tenant and the whole credential: the cache holds no
-    /// credential, its digests are worth nothing to who reads them, and two credentials never share
-    /// an entry, nor do two tenants of one credential.
-    pub(super) fn digest(&self, tenant: &str, credential: &[u8]) -> Digest {
+    /// SHA-256 of this cache's own key, the tenant, the network if it counts, and the whole
+    /// credential: the cache holds no credential, its digests are worth nothing to who reads them,
+    /// and two credentials never share an entry, nor do two tenants of one credential.
+    pub(super) fn digest(&self, tenant: &str, network: Option<IpAddr>, credential: &[u8]) -> Digest {
         let mut context = Context::new(&SHA256);
         context.update(&self.key);
         context.update(tenant.as_bytes());
-        // No tenant has this byte in its name.
+        // No tenant has this byte in its name; the next one tells how many follow before the credential.
         context.update(b"/");
+        match network {
+            None => context.update(b"0"),
+            Some(IpAddr::V4(network)) => {
+                context.update(b"4");
+                context.update(&network.octets());
+            }
+            Some(IpAddr::V6(network)) => {
+                context.update(b"6");
+                context.update(&network.octets());
+            }
+        }
         context.update(credential);
         let mut bytes = [0; SHA256_OUTPUT_LEN];
         bytes.copy_from_slice(context.finish().as_ref());

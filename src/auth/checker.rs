@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -66,9 +67,10 @@ pub struct Capacity {
 }
 
 impl Default for Capacity {
-    /// As many at once as there are cores.
+    /// Half as many at once as there are cores, and at least 1: requests need the others.
     fn default() -> Self {
-        Capacity { at_once: thread::available_parallelism().map_or(1, usize::from), waiting: 64 }
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Capacity { at_once: (cores / 2).max(1), waiting: 64 }
     }
 }
 
@@ -88,6 +90,8 @@ struct Shared {
     lockout: Lockout,
     queue: Queue,
     verify: Box<Verify>,
+    /// Argon2 checks that were made.
+    made: Arc<AtomicU64>,
 }
 
 impl Checker {
@@ -118,6 +122,11 @@ impl Checker {
         self.0.lockout.unlock_user(user);
     }
 
+    /// How many checks were made, those that cost a hash aside; goes on counting.
+    pub fn made(&self) -> Arc<AtomicU64> {
+        self.0.made.clone()
+    }
+
     fn with(policy: Policy, capacity: Capacity, verify: Box<Verify>) -> Self {
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("the operating system gives randomness, or nothing here is safe");
@@ -128,6 +137,7 @@ impl Checker {
             lockout: Lockout::new(policy),
             queue: Queue::new(capacity),
             verify,
+            made: Arc::default(),
         }))
     }
 }
@@ -202,6 +212,7 @@ impl Shared {
         if version.is_some() && self.right.get(&digest) == version {
             return Ok(());
         }
+        self.made.fetch_add(1, Ordering::Relaxed);
         let right = (self.verify)(&question.password, &question.hash);
         match version.filter(|_| right) {
             Some(version) => {

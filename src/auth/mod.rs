@@ -18,15 +18,16 @@ mod report;
 mod tests;
 mod token;
 
-pub use account::{Bearer, bearer};
+pub use account::{Bearer, bearer, sign_in};
 pub use cache::Cache;
 pub use checker::{Attempt, Capacity, Checker, Expected, Refused};
 pub use identity::{Basis, Identity};
 pub use jwt::verify;
 pub use permit::{Denied, Permit, check, permit};
 pub use report::{RefusedSignIn, Reporter, Reports, reports};
-pub use token::{Failure, OUTCOMES, credential, is_token, user_and_password};
+pub use token::{Failure, OUTCOMES, credential, is_basic, is_token, user_and_password};
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -37,19 +38,23 @@ use token::Shown;
 /// What a credential says, as far as that can be told at once.
 pub enum Reading {
     Known(Rc<Identity>),
-    /// A password that has to be checked first; see [`admit`].
-    Password(Unchecked),
+    /// A password that has to be checked first, by [`sign_in`], and then [`admit`]ted.
+    Password(Box<Unchecked>),
 }
 
 /// A user name and a password that nobody has checked.
 pub struct Unchecked {
     pub user: String,
     pub password: Secret,
+    pub address: IpAddr,
     digest: cache::Digest,
 }
 
-/// Finds out who sends `credential` (the value of `Authorization`) to `tenant`: from the cache at
-/// the cost of one hash, else from the token itself.
+/// Finds out who sends `credential` (the value of `Authorization`) from `address` to `tenant`: from
+/// the cache at the cost of one hash, else from the token itself.
+///
+/// A password that is in the cache counts for the network that was right with it: of others' a
+/// network that has been locked out must not learn that way.
 ///
 /// What comes back speaks for `tenant` and for nobody else. Every fault of a token is a
 /// [`Failure`]; callers must not tell them apart in what they answer.
@@ -58,18 +63,20 @@ pub fn authenticate(
     cache: &mut Cache,
     credential: &[u8],
     tenant: &str,
+    address: IpAddr,
     now: Timestamp,
 ) -> Result<Reading, Failure> {
     if credential.len() > token::MAX_CREDENTIAL {
         return Err(Failure::TooLong);
     }
-    let digest = cache.digest(tenant, credential);
+    let network = token::is_basic(credential).then(|| lockout::network(address));
+    let digest = cache.digest(tenant, network, credential);
     if let Some(identity) = cache.get(&digest, snapshot, now) {
         return Ok(Reading::Known(identity));
     }
     let identity = match token::shown(credential)? {
         Shown::Password(user, password) => {
-            return Ok(Reading::Password(Unchecked { user, password, digest }));
+            return Ok(Reading::Password(Box::new(Unchecked { user, password, address, digest })));
         }
         Shown::Token(text) if Ticket::claimed(TicketKind::ApiToken, &text) => {
             bearer(snapshot, &text, now)?.identity(snapshot, tenant)?

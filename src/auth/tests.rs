@@ -2,6 +2,7 @@
 //! records; and the bound of the cache.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -20,6 +21,7 @@ use crate::store::{Change, Record, RecordId, Stored};
 
 const TENANTS: [&str; 3] = ["a", "b", "c"];
 const PATTERNS: [&str; 6] = ["*", "metrics:*", "*:read", "logs:write", "data:delete", "metrics:read"];
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// All that happens, happens around this second.
 const NOW: u64 = 1_000_000;
 
@@ -242,7 +244,7 @@ fn verdict(
     permission: Permission,
     now: u64,
 ) -> Verdict {
-    let reading = authenticate(snapshot, cache, credential, asked, Timestamp::from_seconds(now));
+    let reading = authenticate(snapshot, cache, credential, asked, HERE, Timestamp::from_seconds(now));
     let Ok(Reading::Known(identity)) = reading else { return Verdict::Unknown };
     match permit(snapshot, identity, &snapshot.routes.services()[0], permission) {
         Ok(permit) => Verdict::Permitted(permit.tenant().header.to_str().expect("text").to_owned()),
@@ -302,7 +304,7 @@ fn the_cache_holds_no_more_than_it_may_and_forgets_no_rule() {
     let mut ask = |exp: u64, asked: &str, now: u64| {
         let token = Token { pair: 0, kid: Some("k1"), tenant: "a", issuer: None, exp: Some(exp) };
         let now = Timestamp::from_seconds(now);
-        let result = authenticate(&snapshot, &mut cache, &token.credential(), asked, now);
+        let result = authenticate(&snapshot, &mut cache, &token.credential(), asked, HERE, now);
         assert!(cache.len() <= BOUND, "{}", cache.len());
         result.map(|reading| match reading {
             Reading::Known(identity) => identity.deadline(),

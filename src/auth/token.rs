@@ -1,6 +1,7 @@
 //! The credential of a request, and every way in which it can fail.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::alphabet;
@@ -8,6 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderValue, header};
 use zeroize::Zeroizing;
 
+use super::checker::Refused;
 use crate::model::{Secret, Ticket, TicketKind};
 
 /// Longest token: above what identity providers send with long lists of groups.
@@ -16,92 +18,104 @@ pub(super) const MAX_TOKEN: usize = 16 * 1024;
 /// Longest credential: a token as the password of `Basic`, with room for a user name.
 pub(super) const MAX_CREDENTIAL: usize = MAX_TOKEN * 4 / 3 + 512;
 
+const BASIC_SCHEME: &[u8] = b"basic ";
+
 /// With or without padding: agents do both.
 const BASIC: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Why a caller is not known. For logs and metrics; callers are told less.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// No `Authorization` header, or an empty one.
-    Missing,
-    /// Two credentials, so nobody can say which one counts.
-    Ambiguous,
-    /// Neither `Bearer TOKEN` nor `Basic` with a user and a password.
-    Scheme,
-    TooLong,
-    /// Not three parts of base64url with JSON objects in the first two.
-    Malformed,
-    /// `crit` or `b64` (RFC 7515 §4.1.11, RFC 7797): extensions that are not understood here.
-    Extension,
-    /// No `kid`, and no key for tokens without.
-    NoKeyId,
-    UnknownKey,
-    /// Not the key's own algorithm.
-    Algorithm,
-    Expired,
-    /// No `exp`, and the key wants one.
-    NoExpiry,
-    /// `nbf` or `iat` lies ahead.
-    NotYet,
-    Issuer,
-    Audience,
-    /// No tenant in the claim where the key's tokens have it.
-    NoTenant,
-    /// A tenant for which the key may not speak.
-    KeyScope,
-    OtherTenant,
-    Signature,
-    /// An API token that does not exist, or is not the one that does.
-    UnknownToken,
-    /// An account that is switched off.
-    Disabled,
-    /// No such user, or not their password.
-    Password,
-    /// Too many failures: of this address, or of this user from here.
-    Locked,
-    /// More passwords wait to be checked than there is room for.
-    Busy,
+/// One table of failures, each with its label.
+macro_rules! failures {
+    ($($(#[$doc:meta])* $name:ident $({ $field:ident: $type:ty })? = $label:literal,)+) => {
+        /// Why a caller is not known. For logs and metrics; callers are told less.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Failure {
+            $($(#[$doc])* $name $({ $field: $type })?,)+
+        }
+
+        /// The labels of authentication outcomes: a success, then [`Failure`] in its order.
+        pub const OUTCOMES: &[&str] = &["ok", $($label),+];
+
+        #[derive(Clone, Copy)]
+        enum Place {
+            $($name),+
+        }
+
+        impl Failure {
+            const fn place(self) -> Place {
+                match self {
+                    $(Failure::$name $({ $field: _ })? => Place::$name,)+
+                }
+            }
+        }
+    };
 }
 
-/// The labels of authentication outcomes: a success, then [`Failure`] in its order.
-pub const OUTCOMES: &[&str] = &[
-    "ok",
-    "missing",
-    "ambiguous",
-    "scheme",
-    "too_long",
-    "malformed",
-    "extension",
-    "no_kid",
-    "unknown_key",
-    "algorithm",
-    "expired",
-    "no_exp",
-    "not_yet",
-    "issuer",
-    "audience",
-    "no_tenant",
-    "key_scope",
-    "other_tenant",
-    "signature",
-    "unknown_token",
-    "disabled",
-    "password",
-    "locked",
-    "busy",
-];
+failures! {
+    /// No `Authorization` header, or an empty one.
+    Missing = "missing",
+    /// Two credentials, so nobody can say which one counts.
+    Ambiguous = "ambiguous",
+    /// Neither `Bearer TOKEN` nor `Basic` with a user and a password.
+    Scheme = "scheme",
+    TooLong = "too_long",
+    /// Not three parts of base64url with JSON objects in the first two.
+    Malformed = "malformed",
+    /// `crit` or `b64` (RFC 7515 §4.1.11, RFC 7797): extensions that are not understood here.
+    Extension = "extension",
+    /// No `kid`, and no key for tokens without.
+    NoKeyId = "no_kid",
+    UnknownKey = "unknown_key",
+    /// Not the key's own algorithm.
+    Algorithm = "algorithm",
+    Expired = "expired",
+    /// No `exp`, and the key wants one.
+    NoExpiry = "no_exp",
+    /// `nbf` or `iat` lies ahead.
+    NotYet = "not_yet",
+    Issuer = "issuer",
+    Audience = "audience",
+    /// No tenant in the claim where the key's tokens have it.
+    NoTenant = "no_tenant",
+    /// A tenant for which the key may not speak.
+    KeyScope = "key_scope",
+    OtherTenant = "other_tenant",
+    Signature = "signature",
+    /// An API token that does not exist, or is not the one that does.
+    UnknownToken = "unknown_token",
+    /// An account that is switched off.
+    Disabled = "disabled",
+    /// No such user, or not their password.
+    Password = "password",
+    /// Too many wrong passwords: of this address, or of it for this user.
+    Locked { retry_after: Duration } = "locked",
+    /// More passwords wait to be checked than there is room for, or time.
+    Busy = "busy",
+    /// No thread to check a password, or one that panicked; the log says so.
+    Broken = "broken",
+}
 
 impl Failure {
     /// Its place in [`OUTCOMES`].
     pub const fn outcome(self) -> usize {
-        self as usize + 1
+        self.place() as usize + 1
     }
 
     pub fn reason(self) -> &'static str {
         OUTCOMES[self.outcome()]
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Wrong => Failure::Password,
+            Refused::Locked { retry_after } => Failure::Locked { retry_after },
+            Refused::Busy => Failure::Busy,
+            Refused::Broken => Failure::Broken,
+        }
     }
 }
 
@@ -125,6 +139,11 @@ pub(super) enum Shown<'c> {
     Token(Cow<'c, str>),
     /// `Basic` with a user's own password.
     Password(String, Secret),
+}
+
+/// Whether a credential is of `Basic`, so that it may be a password.
+pub fn is_basic(credential: &[u8]) -> bool {
+    credential.get(..BASIC_SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(BASIC_SCHEME))
 }
 
 /// Reads a credential.
@@ -210,8 +229,9 @@ mod tests {
     fn every_failure_has_its_own_label() {
         assert_eq!(Failure::Missing.reason(), "missing");
         assert_eq!(Failure::Signature.reason(), "signature");
-        assert_eq!(Failure::Busy.reason(), "busy");
-        assert_eq!(Failure::Busy.outcome(), OUTCOMES.len() - 1);
+        let locked = Failure::from(Refused::Locked { retry_after: Duration::from_secs(7) });
+        assert_eq!(locked.reason(), "locked");
+        assert_eq!(Failure::Broken.outcome(), OUTCOMES.len() - 1);
     }
 
     proptest! {

@@ -25,6 +25,8 @@ section! {
         issuers: IssuersFile,
         /// The log of who did what to records.
         audit: AuditFile,
+        /// How passwords are checked, on every port.
+        login: LoginFile,
         /// What tenants can reach, by name; the name labels metrics and log lines.
         services: Named<ServiceFile>,
         /// Logs and metrics.
@@ -134,6 +136,27 @@ section! {
         /// How long entries are kept: none for ever, or a duration of at least a day. Older ones are
         /// removed once a day.
         retention: Retention = "365d",
+    }
+}
+
+section! {
+    /// How passwords are checked. Those whom a lock keeps out get 429 with the time that is left;
+    /// callers who are right from elsewhere are not kept out by others' failures.
+    LoginFile
+    must {}
+    may {
+        /// Wrong passwords within `window` that lock an address, or a user for whoever was wrong.
+        /// An IPv6 /64 counts as one address, and so do all callers behind one proxy.
+        failures: Count<1, 1000> = 10,
+        /// How long a wrong password counts; a duration.
+        window: Time<1> = "5m",
+        /// How long a lock holds; a duration.
+        lock: Time<1> = "30m",
+        /// Passwords checked at once. Each takes a core for tens of milliseconds and 19 MiB. Half
+        /// as many as there are cores when absent, and at least 1.
+        at_once: Count<1, 1024>,
+        /// Checks that may wait for their turn. 503 above.
+        waiting: Count<0, 100_000> = 64,
     }
 }
 

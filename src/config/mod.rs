@@ -19,7 +19,7 @@ use std::path::Path;
 pub use problem::{Problem, Problems};
 pub use rules::ambiguous;
 pub use settings::{
-    AccessLog, AdminPort, AuditSettings, IssuerSettings, Listener, LogFormat, Settings, StoreSettings,
+    AccessLog, AdminPort, AuditSettings, IssuerSettings, Listener, LogFormat, Login, Settings, StoreSettings,
     Telemetry, TlsFiles,
 };
 

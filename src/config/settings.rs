@@ -15,6 +15,7 @@ pub struct Settings {
     pub store: StoreSettings,
     pub issuers: IssuerSettings,
     pub audit: AuditSettings,
+    pub login: Login,
     pub services: Vec<Service>,
     pub telemetry: Telemetry,
     /// Data-plane threads; one per core when none.
@@ -71,6 +72,20 @@ pub struct AuditSettings {
     pub retention: Option<Duration>,
 }
 
+/// How passwords are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Wrong passwords within `window` that lock an address or a user.
+    pub failures: usize,
+    pub window: Duration,
+    /// How long a lock holds.
+    pub lock: Duration,
+    /// Passwords checked at once; half as many as there are cores when none.
+    pub at_once: Option<usize>,
+    /// Checks that may wait for their turn.
+    pub waiting: usize,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {
     pub access_log: AccessLog,
@@ -92,6 +107,18 @@ pub enum AccessLog {
 pub enum LogFormat {
     Logfmt,
     Json,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Login {
+            failures: 10,
+            window: Duration::from_mins(5),
+            lock: Duration::from_mins(30),
+            at_once: None,
+            waiting: 64,
+        }
+    }
 }
 
 impl Default for Telemetry {
@@ -125,6 +152,7 @@ impl Default for Settings {
             store: StoreSettings { path: PathBuf::from("data") },
             issuers: IssuerSettings::default(),
             audit: AuditSettings { retention: Some(Duration::from_hours(365 * 24)) },
+            login: Login::default(),
             services: Vec::new(),
             telemetry: Telemetry::default(),
             workers: None,

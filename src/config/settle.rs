@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{
-    AccessLogFile, AdminFile, File, IssuersFile, LimitsFile, ListenerFile, TelemetryFile, TlsFile,
+    AccessLogFile, AdminFile, File, IssuersFile, LimitsFile, ListenerFile, LoginFile, TelemetryFile, TlsFile,
 };
 use super::problem::{At, Place, Report};
 use super::quantity::{Count, Retention, Size, Time};
@@ -15,7 +15,7 @@ use super::read::{Key, List};
 use super::services::services;
 use super::word::{FilePath, Output};
 use super::{
-    AccessLog, AdminPort, AuditSettings, IssuerSettings, Listener, LogFormat, Settings, StoreSettings,
+    AccessLog, AdminPort, AuditSettings, IssuerSettings, Listener, LogFormat, Login, Settings, StoreSettings,
     Telemetry, TlsFiles,
 };
 use crate::model::Limits;
@@ -40,6 +40,7 @@ pub(super) fn settle(file: File, base: &Path, report: &mut Report) -> Settled {
         store: StoreSettings { path: base.join(store.map_or(default.store.path, |path| path.0.into())) },
         issuers: desk.issuers(file.issuers),
         audit: AuditSettings { retention: retention.map_or(default.audit.retention, |Retention(time)| time) },
+        login: file.login.value().map_or_else(Login::default, login),
         services: services(file.services, desk.report),
         telemetry: desk.telemetry(file.telemetry),
         workers: count(file.workers).map_or(default.workers, Some),
@@ -189,6 +190,17 @@ impl Desk<'_> {
             let address = later.address;
             self.report.add(place, format!("{owner} listens on {address} too; give each its own address"));
         }
+    }
+}
+
+fn login(file: LoginFile) -> Login {
+    let default = Login::default();
+    Login {
+        failures: count(file.failures).unwrap_or(default.failures),
+        window: time(file.window, default.window),
+        lock: time(file.lock, default.lock),
+        at_once: count(file.at_once).map_or(default.at_once, Some),
+        waiting: count(file.waiting).unwrap_or(default.waiting),
     }
 }
 

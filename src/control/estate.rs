@@ -89,6 +89,7 @@ const fn is_owned(kind: Kind) -> bool {
         | Kind::TokenUse
         | Kind::Session
         | Kind::Name
-        | Kind::Audit => false,
+        | Kind::Audit
+        | Kind::AuditMark => false,
     }
 }

@@ -31,14 +31,13 @@ mod options;
 mod own;
 mod person;
 mod profile;
-mod roles;
 mod retention;
+mod roles;
 mod search;
 mod sessions;
 mod setup;
 mod tenants;
 mod text;
-mod throttle;
 mod tokens;
 mod usage;
 mod users;
@@ -48,17 +47,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chain::Chain;
 use tokio::sync::Semaphore;
 
+use crate::auth::Checker;
 use crate::model::{AuditEntry, Outcome, Timestamp};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
 pub use accounts::{AccountChange, Machine, NewAccount};
 pub use admission::Places;
+pub use audit::{AuditFilter, AuditSearch, Export};
 pub use authority::{Authority, Via, Vouched};
 pub use bindings::{BindingEntry, Bindings, HolderEntry, NewBinding, Target};
+pub use difference::{Difference, differences};
 pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
 pub use groups::GroupForm;
 pub use hashing::broken_rules;
+pub use incidents::RefusedWrite;
 pub use keys::{Conditions, Gives, KeyChange, NewKey};
 pub use members::{Assigned, InGroup, MemberEntry, Newcomer};
 pub use membership::Seat;
@@ -67,12 +70,6 @@ pub use own::{NewPassword, OwnChange};
 pub use person::{Person, display_name};
 pub use profile::Profile;
 pub use roles::{RoleEntry, RoleForm};
-pub use audit::{AuditFilter, AuditSearch, Export};
-pub use authority::{Authority, Via, Vouched};
-pub use difference::{Difference, differences};
-pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
-pub use incidents::RefusedWrite;
-pub use keys::{Conditions, KeyChange, NewKey};
 pub use search::{Filter, Listed, Search, Sort, Test};
 pub use sessions::{Entry, Origin, SignedIn, knows_csrf};
 pub use setup::FirstUser;
@@ -92,12 +89,15 @@ pub struct Control {
     /// where no expectation can say it ("no other key is the fallback"). Whoever has the turn has
     /// the end of the audit log.
     turn: Arc<Mutex<Chain>>,
-    login: login::Login,
+    /// The one that the data plane has, so that there is one count of failures.
+    checker: Arc<Checker>,
     /// How the fetching of issuers' keys stands.
     board: issuers::Board,
     usage: usage::Usage,
     hashing: Arc<Semaphore>,
     incidents: incidents::Incidents,
+    /// Searches of the audit log that may run at once.
+    scans: Semaphore,
 }
 
 /// The versions of a record that a caller is ready to change.
@@ -127,15 +127,17 @@ struct Plan<T> {
 
 impl Control {
     /// Fails when the store cannot be read.
-    pub fn new(store: Arc<Store>, published: Arc<Published>) -> Result<Self, StoreError> {
+    pub fn new(
+        store: Arc<Store>,
+        published: Arc<Published>,
+        checker: Arc<Checker>,
+    ) -> Result<Self, StoreError> {
         let turn = Arc::new(Mutex::new(Chain::read(&store)?));
         let (usage, board) = (usage::Usage::new(), issuers::Board::default());
-        let (login, hashing) = (login::Login::new(), Arc::new(Semaphore::new(hashing::AT_ONCE)));
-        Ok(Control { store, published, turn, login, board, usage, hashing })
-        let board = issuers::Board::default();
+        let hashing = Arc::new(Semaphore::new(hashing::AT_ONCE));
         let scans = Semaphore::new(audit::SCANS);
         let incidents = incidents::Incidents::new();
-        Ok(Control { login: login::Login::new(), store, published, turn, board, incidents, scans })
+        Ok(Control { store, published, turn, checker, board, usage, hashing, incidents, scans })
     }
 
     /// The state upon which this node decides now.

@@ -63,7 +63,7 @@ impl Control {
         if !broken.is_empty() {
             return Err(Fault::invalid("newPassword", broken.join("; ")));
         }
-        let known = self.authenticate(&account.name, old, address, at).await;
+        let known = self.check_password(account, &old, address, at).await;
         known.map_err(|fault| match fault {
             Fault::Unauthenticated => Fault::invalid("oldPassword", "is not your password"),
             other => other,

@@ -109,6 +109,7 @@ impl Control {
                 Some(self.hashed(change.name.as_ref().unwrap_or(&user.name).as_str(), password).await?)
             }
         };
+        let renewed = matches!(change.password, Some(Some(_)));
         let own = authority.session().map(|signed_in| signed_in.session);
         let published = self.published.clone();
         let changed = self.write(authority, now, move |store| {
@@ -129,7 +130,12 @@ impl Control {
             )?;
             Ok(plan)
         });
-        self.person(changed.await?).await
+        let changed = changed.await?;
+        if renewed {
+            // Whatever was guessed before, this is not it.
+            self.checker.unlock(changed.value.name.as_str());
+        }
+        self.person(changed).await
     }
 
     /// Deletes a user with all they have: access to tenants, bindings, tokens, sessions.

@@ -30,7 +30,7 @@ pub struct Exchange {
     pub call: Call,
     pub now: Timestamp,
     pub request_id: HeaderValue,
-    began: Instant,
+    pub began: Instant,
     timer: Timer,
     phase: Cell<Phase>,
     awaited: Cell<Awaited>,
@@ -127,8 +127,10 @@ impl Exchange {
         })
     }
 
-    /// The request is meant for this service; whose it is, nobody has shown yet.
+    /// The request is meant for this service; whose it is, nobody has shown yet. Finding out takes
+    /// no longer than the service's exchanges.
     pub fn aimed_at(&self, service: &Arc<Service>) {
+        self.whole_due.set(self.whole_due.get().min(self.timer.after(service.timeouts.whole)));
         self.series.replace(Some(self.worker.series(service, None)));
     }
 
@@ -143,8 +145,11 @@ impl Exchange {
     pub fn permitted(&self, permit: &Permit<'_>) {
         let timeouts = permit.service().timeouts;
         self.timeouts.set(timeouts);
-        self.whole_due.set(self.timer.after(timeouts.whole));
-        self.decided.set(Some(Instant::now()));
+        let now = Instant::now();
+        // A password may have taken its time.
+        let left = timeouts.whole.saturating_sub(now.duration_since(self.began));
+        self.whole_due.set(self.timer.after(left));
+        self.decided.set(Some(now));
         if let Some(series) = &*self.series.borrow() {
             series.service.started();
             self.in_flight.set(true);

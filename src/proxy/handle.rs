@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Request, Response, Version, header};
+use http::{HeaderMap, Request, Response, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -17,11 +17,12 @@ use super::body::{Answer, Upload};
 use super::exchange::Exchange;
 use super::headers::{self, Additions};
 use super::limits;
-use super::reject::Refusal;
+use super::password;
+use super::reject::{self, Refusal};
 use super::target::{Host, Target, target};
 use super::upstream;
 use super::worker::Worker;
-use crate::auth::{self, Permit};
+use crate::auth::{self, Identity, Permit, Reading, Unchecked};
 use crate::net::Call;
 use crate::snapshot::Current;
 
@@ -37,7 +38,18 @@ pub async fn handle(worker: Rc<Worker>, request: Request<Incoming>, call: Call) 
     let exchange = Exchange::begin(&worker, call, &parts);
     let snapshot = worker.snapshot();
     let length = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
-    let mut response = match judge(&snapshot, &exchange, &mut parts, length) {
+    let judged = match judge(&snapshot, &exchange, &mut parts, length, recognise) {
+        Ok(judged) => Ok(judged),
+        Err(Halt::Refused(refusal)) => Err(refusal),
+        // Boxed: rare, and large beside what other requests need.
+        Err(Halt::Password(unchecked)) => {
+            let judging = judge_late(&snapshot, &exchange, parts, length, unchecked);
+            let (judged, late) = Box::pin(judging).await;
+            parts = late;
+            judged
+        }
+    };
+    let mut response = match judged {
         Ok((permit, path)) => {
             exchange.permitted(&permit);
             let most = limits::most_bytes(permit.options());
@@ -48,37 +60,52 @@ pub async fn handle(worker: Rc<Worker>, request: Request<Incoming>, call: Call) 
                     headers::strip_answer(response.headers_mut());
                     response
                 }
-                Err(refusal) => refuse(&exchange, refusal),
+                Err(refusal) => refuse(&exchange, refusal, false),
             }
         }
         Err(refusal) => {
+            let basic = reject::offers_basic(&parts.headers);
             // Who asks before sending is told before anything is read.
             if !body.is_end_stream() && !parts.headers.contains_key(header::EXPECT) {
                 Box::pin(discard(&exchange, body)).await;
             }
-            refuse(&exchange, refusal)
+            refuse(&exchange, refusal, basic)
         }
     };
     headers::finish_answer(response.headers_mut(), version, exchange.request_id.clone());
     response
 }
 
+/// What a request may do, and the path that the back end sees.
+type Judged<'s> = (Permit<'s>, PathAndQuery);
+
+/// Why a request is not permitted at once.
+enum Halt {
+    Refused(Refusal),
+    /// Its password has to be checked.
+    Password(Box<Unchecked>),
+}
+
+impl From<Refusal> for Halt {
+    fn from(refusal: Refusal) -> Self {
+        Halt::Refused(refusal)
+    }
+}
+
 /// Decides on a request, and makes its head the one that the back end gets. `length`: of its body,
-/// where that is known.
-fn judge<'s>(
+/// where that is known. `who` says who sends these headers to a tenant.
+fn judge<'s, E: From<Refusal>>(
     snapshot: &'s Current,
     exchange: &Exchange,
     parts: &mut Parts,
     length: Option<u64>,
-) -> Result<(Permit<'s>, PathAndQuery), Refusal> {
-    let worker = &exchange.worker;
+    who: impl FnOnce(&'s Current, &Exchange, &HeaderMap, &str) -> Result<Rc<Identity>, E>,
+) -> Result<Judged<'s>, E> {
     let host = Host::of(parts)?;
     let Target { service, tenant, permission, start } =
         target(&snapshot.routes, &host, &parts.method, parts.uri.path())?;
-    let credential = auth::credential(&parts.headers);
-    let identity = worker
-        .authenticate(snapshot, credential, tenant, exchange.now)
-        .inspect_err(|_| exchange.aimed_at(service))?;
+    let identity =
+        who(snapshot, exchange, &parts.headers, tenant).inspect_err(|_| exchange.aimed_at(service))?;
     match snapshot.tenants.get(identity.tenant.as_str()) {
         Some(tenant) => exchange.comes_from(&identity, service, tenant),
         None => exchange.aimed_at(service),
@@ -96,6 +123,38 @@ fn judge<'s>(
     Ok((permit, path))
 }
 
+/// Says who sends these headers, as far as that can be told at once.
+fn recognise(
+    snapshot: &Current,
+    exchange: &Exchange,
+    headers: &HeaderMap,
+    tenant: &str,
+) -> Result<Rc<Identity>, Halt> {
+    let (credential, address) = (auth::credential(headers), exchange.call.peer.ip());
+    match exchange.worker.authenticate(snapshot, credential, tenant, address, exchange.now)? {
+        Reading::Known(identity) => Ok(identity),
+        Reading::Password(unchecked) => Err(Halt::Password(unchecked)),
+    }
+}
+
+/// Decides once more, when a password has been checked: upon the same state, whatever has changed
+/// in the meantime.
+async fn judge_late<'s>(
+    snapshot: &'s Current,
+    exchange: &Exchange,
+    mut parts: Parts,
+    length: Option<u64>,
+    unchecked: Box<Unchecked>,
+) -> (Result<Judged<'s>, Refusal>, Parts) {
+    let judged = match password::check(exchange, snapshot, &unchecked).await {
+        Ok(account) => judge(snapshot, exchange, &mut parts, length, |_, _, _, tenant| {
+            exchange.worker.admit(snapshot, &unchecked, account, tenant)
+        }),
+        Err(refusal) => Err(refusal),
+    };
+    (judged, parts)
+}
+
 /// The judged path from `start` on, and the query as it came.
 fn forwarded_path(whole: Option<&PathAndQuery>, start: usize) -> Result<PathAndQuery, Refusal> {
     let whole = whole.ok_or(Refusal::Internal)?;
@@ -107,9 +166,9 @@ fn forwarded_path(whole: Option<&PathAndQuery>, start: usize) -> Result<PathAndQ
     PathAndQuery::try_from(format!("{slash}{rest}")).map_err(|_| Refusal::Internal)
 }
 
-fn refuse(exchange: &Rc<Exchange>, refusal: Refusal) -> Response<Answer> {
+fn refuse(exchange: &Rc<Exchange>, refusal: Refusal, basic: bool) -> Response<Answer> {
     exchange.refused(refusal);
-    refusal.response().map(|text| Answer::text(text, exchange.clone()))
+    refusal.response(basic).map(|text| Answer::text(text, exchange.clone()))
 }
 
 /// Reads what there is of a body that nobody wants.

@@ -8,6 +8,7 @@ mod handle;
 mod headers;
 mod ids;
 mod limits;
+mod password;
 mod reasons;
 mod reject;
 mod target;

@@ -55,7 +55,8 @@ pub(super) const fn unknown(failure: Failure) -> &'static str {
         Failure::Password => {
             "a password decides here, and it is not checked for an explanation: ask with the user instead"
         }
-        Failure::Locked => "the address or the user is locked after too many failed attempts",
+        Failure::Locked { .. } => "the address or the user is locked after too many failed attempts",
         Failure::Busy => "too many passwords wait to be checked",
+        Failure::Broken => "the password could not be checked; the log of the gateway says why",
     }
 }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
-use crate::auth::{Denied, Failure};
+use crate::auth::{Denied, Failure, is_basic};
 use crate::catalog::Methods;
 use crate::telemetry::UpstreamFailure;
 
@@ -47,8 +47,22 @@ pub enum Bad {
     HeaderName,
 }
 
-/// Seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("30");
+/// When a suspended tenant may be back, in seconds.
+const SUSPENDED: u64 = 30;
+/// When there is room again for a password to be checked, in seconds.
+const CHECKED: u64 = 1;
+
+const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"tenantry\", charset=\"UTF-8\"");
+
+/// Whether a caller whose credential is refused is told that a name and a password will do. For that
+/// a browser asks its user in a window of its own, also when it was a script of a page that asked
+/// (Grafana's own pages do). So only callers are told that came with `Basic` themselves, as agents
+/// do, and no script of a browser: those are marked, with another mode than `navigate`.
+pub fn offers_basic(headers: &HeaderMap) -> bool {
+    let by_script = headers.get("sec-fetch-mode").is_some_and(|mode| mode != "navigate");
+    let credential = headers.get(header::AUTHORIZATION);
+    !by_script && credential.is_some_and(|credential| is_basic(credential.as_bytes()))
+}
 
 impl Refusal {
     pub fn status(self) -> StatusCode {
@@ -60,11 +74,10 @@ impl Refusal {
             Refusal::NoService | Refusal::Unlisted | Refusal::Denied(Denied::UnknownTenant) => {
                 StatusCode::NOT_FOUND
             }
-            Refusal::Unauthenticated(Failure::Locked) => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::Unauthenticated(Failure::Locked { .. }) => StatusCode::TOO_MANY_REQUESTS,
             // An agent that gets this keeps what it has and tries again.
-            Refusal::Unauthenticated(Failure::Busy) | Refusal::Denied(Denied::Suspended) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Refusal::Unauthenticated(Failure::Busy | Failure::Broken)
+            | Refusal::Denied(Denied::Suspended) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Refusal::Denied(Denied::Lacks(_)) => StatusCode::FORBIDDEN,
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -109,8 +122,9 @@ impl Refusal {
             Refusal::NoService | Refusal::Unlisted => b"not found\n",
             Refusal::Denied(Denied::UnknownTenant) => b"tenant not found\n",
             Refusal::Unauthenticated(Failure::Missing) => b"Authorization header missing\n",
-            Refusal::Unauthenticated(Failure::Locked) => b"too many failed attempts\n",
+            Refusal::Unauthenticated(Failure::Locked { .. }) => b"too many failed attempts\n",
             Refusal::Unauthenticated(Failure::Busy) => b"too many passwords to check: try again\n",
+            Refusal::Unauthenticated(Failure::Broken) => b"the password could not be checked: try again\n",
             Refusal::Denied(Denied::Suspended) => b"the tenant is suspended\n",
             Refusal::Unauthenticated(_) => b"bad authentication token\n",
             Refusal::Denied(Denied::Lacks(permission)) => return lacks(permission),
@@ -125,32 +139,16 @@ impl Refusal {
         })
     }
 
-    /// The answer.
-    pub fn response(self) -> Response<Bytes> {
+    /// The answer. `basic`: whether the caller [is offered](offers_basic) Basic.
+    pub fn response(self, basic: bool) -> Response<Bytes> {
         let mut response = Response::new(self.text());
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         match self {
-            // RFC 6750 §3: no error code for a request without a credential.
-            Refusal::Unauthenticated(Failure::Missing) => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            Refusal::Unauthenticated(Failure::Ambiguous) => {
-                headers.insert(
-                    header::WWW_AUTHENTICATE,
-                    HeaderValue::from_static("Bearer error=\"invalid_request\""),
-                );
-            }
-            Refusal::Unauthenticated(Failure::Locked | Failure::Busy)
-            | Refusal::Denied(Denied::Suspended) => {
-                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-            }
-            Refusal::Unauthenticated(_) => {
-                headers.insert(
-                    header::WWW_AUTHENTICATE,
-                    HeaderValue::from_static("Bearer error=\"invalid_token\""),
-                );
+            Refusal::Unauthenticated(failure) => turn_away(failure, basic, headers),
+            Refusal::Denied(Denied::Suspended) => {
+                headers.insert(header::RETRY_AFTER, SUSPENDED.into());
             }
             Refusal::Denied(Denied::Lacks(_)) => {
                 headers.insert(
@@ -180,6 +178,30 @@ impl Refusal {
             | Refusal::Internal => {}
         }
         response
+    }
+}
+
+/// What a caller who is not known is told besides.
+fn turn_away(failure: Failure, basic: bool, headers: &mut HeaderMap) {
+    let bearer = match failure {
+        Failure::Locked { retry_after } => {
+            // Rounded up, so that it is not too early after them.
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.into());
+            return;
+        }
+        Failure::Busy | Failure::Broken => {
+            headers.insert(header::RETRY_AFTER, CHECKED.into());
+            return;
+        }
+        // RFC 6750 §3: no error code for a request without a credential.
+        Failure::Missing => "Bearer",
+        Failure::Ambiguous => "Bearer error=\"invalid_request\"",
+        _ => "Bearer error=\"invalid_token\"",
+    };
+    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(bearer));
+    if basic && failure != Failure::Ambiguous {
+        headers.append(header::WWW_AUTHENTICATE, BASIC);
     }
 }
 

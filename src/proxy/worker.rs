@@ -3,8 +3,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use foldhash::fast::RandomState;
 use http::HeaderValue;
@@ -13,10 +15,10 @@ use tokio::sync::mpsc::Sender;
 use super::ids::RequestIds;
 use super::reject::Refusal;
 use super::upstream::Pool;
-use crate::auth::{self, Basis, Cache, Failure, Identity, Reading};
+use crate::auth::{self, Basis, Cache, Checker, Failure, Identity, Reading, Unchecked};
 use crate::model::{Timestamp, TokenUse};
 use crate::net::{Event, Refused};
-use crate::snapshot::{Current, Reader, Service, Tenant};
+use crate::snapshot::{Account, Current, Reader, Service, Tenant};
 use crate::telemetry::{self, AccessWriter, Entry, ServiceSeries, Traffic};
 
 /// Verified tokens that a thread remembers.
@@ -34,6 +36,7 @@ const SWEEP: u64 = 10;
 pub struct Worker {
     reader: RefCell<Reader>,
     cache: RefCell<Cache>,
+    checker: Arc<Checker>,
     pool: Pool,
     ids: RequestIds,
     counters: telemetry::Worker,
@@ -53,6 +56,7 @@ pub struct WorkerParts {
     pub counters: telemetry::Worker,
     pub access: Option<AccessWriter>,
     pub uses: Sender<TokenUse>,
+    pub checker: Arc<Checker>,
 }
 
 /// The counters of one tenant at one service, or of its callers whose tenant is not known.
@@ -75,10 +79,11 @@ impl Series {
 impl Worker {
     /// Fails only when the machine has no randomness to give.
     pub fn new(parts: WorkerParts) -> Result<Rc<Self>, getrandom::Error> {
-        let WorkerParts { reader, counters, access, uses } = parts;
+        let WorkerParts { reader, counters, access, uses, checker } = parts;
         Ok(Rc::new(Worker {
             reader: RefCell::new(reader),
             cache: RefCell::new(Cache::new(CACHED_TOKENS)?),
+            checker,
             pool: Pool::default(),
             ids: RequestIds::new()?,
             strangers: counters.traffic(&Arc::from(""), ""),
@@ -96,26 +101,63 @@ impl Worker {
         self.reader.borrow_mut().now()
     }
 
-    /// Finds out who sends a credential to a tenant, and counts the outcome.
+    /// Finds out who sends a credential from `address` to a tenant, and counts the outcome if there
+    /// is one yet.
     pub fn authenticate(
         &self,
         snapshot: &Current,
         credential: Result<&HeaderValue, Failure>,
         tenant: &str,
+        address: IpAddr,
         now: Timestamp,
-    ) -> Result<Rc<Identity>, Refusal> {
+    ) -> Result<Reading, Refusal> {
         let mut cache = self.cache.borrow_mut();
-        let result = credential.and_then(|credential| {
-            match auth::authenticate(snapshot, &mut cache, credential.as_bytes(), tenant, now)? {
-                Reading::Known(identity) => Ok(identity),
-                Reading::Password(_) => Err(Failure::Password),
-            }
+        let reading = credential.and_then(|credential| {
+            auth::authenticate(snapshot, &mut cache, credential.as_bytes(), tenant, address, now)
         });
-        self.counters.auth(result.as_ref().map_or_else(|failure| failure.outcome(), |_| 0));
-        if let Ok(identity) = &result {
-            self.note_use(identity, now);
+        match reading {
+            Ok(Reading::Known(identity)) => {
+                self.note_use(&identity, now);
+                Ok(Reading::Known(self.known(identity)))
+            }
+            Ok(unchecked @ Reading::Password(_)) => Ok(unchecked),
+            Err(failure) => Err(self.unknown(failure)),
         }
-        result.map_err(Refusal::Unauthenticated)
+    }
+
+    /// Has a password checked. The outcome is not counted yet.
+    pub async fn sign_in(
+        &self,
+        snapshot: &Current,
+        unchecked: &Unchecked,
+        now: Instant,
+    ) -> Result<Arc<Account>, auth::Refused> {
+        let Unchecked { user, password, address, .. } = unchecked;
+        auth::sign_in(&self.checker, snapshot, user, password, *address, now).await
+    }
+
+    /// Finds out what a user whose password was right is to a tenant, and counts the outcome.
+    pub fn admit(
+        &self,
+        snapshot: &Current,
+        checked: &Unchecked,
+        account: Arc<Account>,
+        tenant: &str,
+    ) -> Result<Rc<Identity>, Refusal> {
+        let admitted = auth::admit(snapshot, &mut self.cache.borrow_mut(), checked, account, tenant);
+        admitted.map(|identity| self.known(identity)).map_err(|failure| self.unknown(failure))
+    }
+
+    /// Counts a caller who is known.
+    fn known(&self, identity: Rc<Identity>) -> Rc<Identity> {
+        self.counters.auth(0);
+        identity
+    }
+
+    /// Counts a caller who is not known.
+    pub fn unknown(&self, failure: Failure) -> Refusal {
+        self.counters.auth(failure.outcome());
+        Refusal::Unauthenticated(failure)
     }
 
     /// Takes note that a caller's API token was used. Nothing waits for that to be written.

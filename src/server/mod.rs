@@ -4,6 +4,7 @@
 mod certificates;
 mod door;
 mod keepers;
+mod passwords;
 mod plane;
 mod vital;
 
@@ -75,16 +76,17 @@ impl Gateway {
         let fetcher = Arc::new(open_fetcher(&settings)?);
         let admin = admin_listener.local_addr()?;
 
+        let (metrics, access) = open_telemetry(&settings)?;
         let (vitals, lost) = Vitals::new();
         let (store, published, following) = open_store(&settings, &vitals).await?;
-        let control = Arc::new(Control::new(store, published.clone())?);
+        let checker = passwords::checker(&settings.login, &metrics);
+        let control = Arc::new(Control::new(store, published.clone(), checker.clone())?);
         let made_admin = control.first_admin(first.user, first.password, Timestamp::now()).await?;
 
-        let (metrics, access) = open_telemetry(&settings)?;
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
-        let orders = plane::Orders { stopped, drain: settings.drain, vitals, uses: control.uses() };
+        let orders = plane::Orders { stopped, drain: settings.drain, vitals, uses: control.uses(), checker };
         let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &orders)?;
         let tasks = vec![
             following,
@@ -99,8 +101,7 @@ impl Gateway {
         metrics.set_ready(true);
         let admin_task = {
             let router = admin::router(wiring(&settings, control, &metrics, &ready, &listeners));
-            let pair = watched.iter().find(|pair| pair.listener == ADMIN);
-            let tls = pair.map(Watched::admin_config).transpose()?;
+            let tls = admin_tls(&watched)?;
             serve_admin(admin_listener, tls, router, admin_stopped, settings.drain.min(ADMIN_DRAIN))?
         };
         let revision = published.load().revision;
@@ -219,13 +220,15 @@ const ADMIN: &str = "admin";
 /// The sections that differ and cannot be taken over.
 fn fixed_sections(old: &Settings, new: &Settings) -> impl Iterator<Item = &'static str> {
     // Taken apart, so that no section that is added can be forgotten here.
-    let Settings { listeners, admin, store, issuers, audit, services: _, telemetry, workers, drain } = new;
+    let Settings { listeners, admin, store, issuers, audit, login, services: _, telemetry, workers, drain } =
+        new;
     let differs = [
         ("listeners", old.listeners != *listeners),
         ("admin", old.admin != *admin),
         ("store", old.store != *store),
         ("issuers", old.issuers != *issuers),
         ("audit", old.audit != *audit),
+        ("login", old.login != *login),
         ("telemetry", old.telemetry != *telemetry),
         ("workers", old.workers != *workers),
         ("drain", old.drain != *drain),
@@ -360,6 +363,10 @@ async fn sweep_sessions(control: Arc<Control>) {
             tracing::warn!(%error, "sessions that are over could not be deleted");
         }
     }
+}
+
+fn admin_tls(watched: &[Watched]) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {
+    watched.iter().find(|pair| pair.listener == ADMIN).map(Watched::admin_config).transpose()
 }
 
 fn serve_admin(

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::certificates::Watched;
 use super::vital::Vitals;
+use crate::auth::Checker;
 use crate::config::Settings;
 use crate::model::TokenUse;
 use crate::net::{self, Port, Timers};
@@ -36,6 +37,7 @@ pub struct Orders {
     pub vitals: Vitals,
     /// Where uses of API tokens are handed in.
     pub uses: Sender<TokenUse>,
+    pub checker: Arc<Checker>,
 }
 
 /// The running threads.
@@ -83,11 +85,11 @@ impl Plane {
     ) -> anyhow::Result<Plane> {
         let start = |(index, ports): (usize, Vec<Port>)| {
             let published = published.clone();
-            let Orders { stopped, drain, vitals, uses } = orders.clone();
+            let Orders { stopped, drain, vitals, uses, checker } = orders.clone();
             let (counters, access) = (metrics.worker(), access.map(AccessLog::worker));
             let run = move || {
                 let part = vitals.part(format!("data-plane thread {index}"));
-                let parts = WorkerParts { reader: published.reader(), counters, access, uses };
+                let parts = WorkerParts { reader: published.reader(), counters, access, uses, checker };
                 if let Err(error) = run(ports, parts, stopped, drain) {
                     tracing::error!(error = format!("{error:#}"), "a data-plane thread failed");
                 }

@@ -75,6 +75,11 @@ impl Metrics {
         self.0.access_logs.lock().unwrap_or_else(PoisonError::into_inner).push(log.dropped());
     }
 
+    /// Shows this count of password checks.
+    pub fn watch_password_checks(&self, made: Arc<AtomicU64>) {
+        self.0.node.password_checks.lock().unwrap_or_else(PoisonError::into_inner).push(made);
+    }
+
     pub fn set_store_revision(&self, revision: u64) {
         self.0.node.revision.store(revision, Ordering::Relaxed);
     }
@@ -171,6 +176,10 @@ impl Metrics {
             "Lines the access log could not keep up with.",
             dropped,
         );
+        let checkers = node.password_checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let help = "Passwords that were checked at the full cost of a check.";
+        let made = checkers.iter().map(|made| read(made)).sum();
+        page.counter("tenantry_password_checks_total", help, made);
         let help = "The store's revision that this node decides upon.";
         page.gauge("tenantry_store_revision", help, read(&node.revision));
         page.gauge("tenantry_tenants", "Tenants that exist.", read(&node.tenants));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[derive(Default)]
 pub(super) struct Node {
@@ -13,6 +13,7 @@ pub(super) struct Node {
     /// Unix seconds; 0 while no key set was ever seen.
     pub(super) keys_changed: AtomicU64,
     pub(super) ready: AtomicBool,
+    pub(super) password_checks: Mutex<Vec<Arc<AtomicU64>>>,
     pub(super) config_reloads: Reloads,
     certificates: Mutex<BTreeMap<String, Certificate>>,
 }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tenantry::auth::lockout::Policy;
+use tenantry::auth::{Capacity, Checker};
 use tenantry::control::{Control, NewToken, Prose, TokenOwner};
 use tenantry::model::{ApiToken, Principal, Secret, Slug, Timestamp, TokenUse};
 use tenantry::snapshot::{Published, Routes, Snapshot, follow};
@@ -95,7 +97,9 @@ fn control(store: &Arc<Store>) -> (Arc<Control>, Arc<Published>) {
     first.revision = revision;
     let published = Published::new(first);
     tokio::spawn(follow(commits, published.clone()));
-    (Arc::new(Control::new(store.clone(), published.clone()).expect("a control")), published)
+    let checker = Arc::new(Checker::new(Policy::default(), Capacity::default()));
+    let control = Control::new(store.clone(), published.clone(), checker).expect("a control");
+    (Arc::new(control), published)
 }
 
 fn new(name: &str, max_age: Option<&str>, extended: bool) -> NewToken {

@@ -14,6 +14,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 use tenantry::admin::{Sessions, Wiring, router, serve};
+use tenantry::auth::lockout::Policy;
+use tenantry::auth::{Capacity, Checker};
 use tenantry::control::Control;
 use tenantry::model::{Secret, Timestamp};
 use tenantry::snapshot::{Published, Routes, Snapshot, follow};
@@ -110,6 +112,11 @@ pub fn logged() -> String {
     String::from_utf8_lossy(&LOG.lock().expect("no panic while writing")).into_owned()
 }
 
+/// As in a gateway with four cores.
+pub fn checker() -> Arc<Checker> {
+    Arc::new(Checker::new(Policy::default(), Capacity { at_once: 2, waiting: 64 }))
+}
+
 /// Control over a new store, followed and live.
 pub fn control(dir: &TempDir) -> (Arc<Control>, Arc<Store>, Arc<Published>) {
     let store = Arc::new(Store::open(dir.path()).expect("a store"));
@@ -118,7 +125,7 @@ pub fn control(dir: &TempDir) -> (Arc<Control>, Arc<Store>, Arc<Published>) {
     let (revision, commits) = store.follow(Snapshot::KINDS, each).expect("the records");
     let published = Published::new(Snapshot { revision, ..first });
     tokio::spawn(follow(commits, published.clone()));
-    let control = Control::new(store.clone(), published.clone()).expect("the audit log");
+    let control = Control::new(store.clone(), published.clone(), checker()).expect("the audit log");
     (Arc::new(control), store, published)
 }
 

@@ -2,6 +2,7 @@
 //! scopes, limits and ends, cached or not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -19,6 +20,7 @@ use crate::snapshot::{Routes, Snapshot};
 use crate::store::{Change, Record, RecordId, Recorded};
 
 const NOW: u64 = 1_000_000;
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const TENANTS: [&str; 2] = ["a", "b"];
 const SERVICES: [&str; 2] = ["s", "t"];
 const PATTERNS: [&str; 6] = ["*", "metrics:*", "*:read", "logs:write", "BINDING:READ", "data:delete"];
@@ -348,7 +350,7 @@ fn verdict(
     asked: Permission,
     now: Timestamp,
 ) -> Verdict {
-    let reading = authenticate(snapshot, cache, credential.as_bytes(), tenant, now);
+    let reading = authenticate(snapshot, cache, credential.as_bytes(), tenant, HERE, now);
     let Ok(Reading::Known(identity)) = reading else { return Verdict::Unknown };
     if let Basis::Token { token, .. } = &identity.basis {
         token.note(now);

@@ -7,6 +7,7 @@ mod token;
 #[path = "../../../benches/support/world.rs"]
 mod world;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -32,7 +33,7 @@ static GOOD: LazyLock<String> = LazyLock::new(|| token::token(&SIGNER, 0, NOW, 3
 
 fn never(credential: &[u8]) {
     let mut cache = Cache::new(8).expect("randomness");
-    let known = authenticate(&SNAPSHOT, &mut cache, credential, "t-0", NOW);
+    let known = authenticate(&SNAPSHOT, &mut cache, credential, "t-0", IpAddr::V4(Ipv4Addr::LOCALHOST), NOW);
     assert!(!matches!(known, Ok(Reading::Known(_))), "{} is believed", credential.escape_ascii());
 }
 

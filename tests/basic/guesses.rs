@@ -1,0 +1,104 @@
+//! What guessing leads to, and whom it does not harm.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::cast::{House, LOCAL, People, id, local};
+
+/// Guesses that lock, by default.
+const FAILURES: u8 = 10;
+
+/// The answer of a lock of half an hour.
+fn is_locked(answer: &crate::support::door::Answer) {
+    assert_eq!((answer.status, answer.body.as_str()), (429, "too many failed attempts\n"));
+    let wait: u64 = answer.header("retry-after").expect("a time").parse().expect("a number");
+    assert!((1700..=1800).contains(&wait), "{wait}");
+    assert_eq!(answer.header("www-authenticate"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_locks_the_address_and_harms_nobody_elsewhere() {
+    let house = House::open("").await;
+    for nth in 0..FAILURES {
+        assert_eq!(house.get("acme", "ann", &format!("guess {nth}")).await.status, 401, "{nth}");
+    }
+    is_locked(&house.get("acme", "ann", "another guess").await);
+    is_locked(&house.get("acme", "ann", People::ANN).await);
+    is_locked(&house.get("acme", "nobody", "guess").await);
+    // The user is locked too, and is right from elsewhere.
+    assert_eq!(house.get_from(local(2), "acme", "ann", People::ANN).await.status, 200);
+    assert_eq!(house.get_from(local(3), "globex", "bob", People::BOB).await.status, 200);
+    // What others are right with is no way to learn it: whichever thread remembers that.
+    for _ in 0..16 {
+        is_locked(&house.get_from(LOCAL, "acme", "ann", People::ANN).await);
+    }
+    // One guess from elsewhere, and no more.
+    assert_eq!(house.get_from(local(4), "acme", "ann", "guess").await.status, 401);
+    is_locked(&house.get_from(local(4), "acme", "ann", People::ANN).await);
+    assert_eq!(house.get_from(local(4), "globex", "bob", People::BOB).await.status, 200);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_right_before_is_not_harmed_by_guesses_from_the_same_address() {
+    let house = House::open("").await;
+    assert_eq!(house.get("acme", "ann", People::ANN).await.status, 200);
+    for _ in 0..FAILURES {
+        assert_eq!(house.get("acme", "ann", "guess").await.status, 401);
+    }
+    for _ in 0..16 {
+        assert_eq!(house.get_from(LOCAL, "acme", "ann", People::ANN).await.status, 200);
+    }
+    is_locked(&house.get("globex", "bob", People::BOB).await);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_ports_count_as_one() {
+    let house = House::open("failures: 2").await;
+    assert_eq!(house.get("acme", "ann", "guess").await.status, 401);
+    let me = format!("http://{}/api/v1/me", house.running.admin);
+    let ask = |password: &'static str| house.running.http.get(&me).basic_auth("ann", Some(password)).send();
+    assert_eq!(ask("guess").await.expect("an answer").status(), StatusCode::UNAUTHORIZED);
+    is_locked(&house.get("acme", "ann", People::ANN).await);
+    assert_eq!(ask(People::ANN).await.expect("an answer").status(), StatusCode::TOO_MANY_REQUESTS);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_super_admin_unlocks_a_user() {
+    let house = House::open("").await;
+    for last in 1..=FAILURES {
+        assert_eq!(house.get_from(local(100 + last), "acme", "ann", "guess").await.status, 401);
+    }
+    is_locked(&house.get_from(local(101), "acme", "ann", People::ANN).await);
+    let unlock = async |name: &str| house.running.api(Method::POST, name, None).await.0;
+    let ann = format!("/users/{}/unlock", id("ann"));
+    let url = format!("http://{}/api/v1{ann}", house.running.admin);
+    let by_ann = house.running.http.post(url).basic_auth("ann", Some(People::ANN)).send().await;
+    assert_eq!(by_ann.expect("an answer").status(), StatusCode::FORBIDDEN);
+    is_locked(&house.get_from(local(101), "acme", "ann", People::ANN).await);
+    assert_eq!(unlock(&format!("/users/{}/unlock", id("nobody"))).await, StatusCode::NOT_FOUND);
+    assert_eq!(unlock("/users/ann/unlock").await, StatusCode::NOT_FOUND);
+    assert_eq!(unlock(&ann).await, StatusCode::NO_CONTENT);
+    assert_eq!(unlock(&ann).await, StatusCode::NO_CONTENT);
+    assert_eq!(house.get_from(local(101), "acme", "ann", People::ANN).await.status, 200);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_unlocks_its_user() {
+    let house = House::open("failures: 2").await;
+    for last in [101, 102] {
+        assert_eq!(house.get_from(local(last), "acme", "ann", "guess").await.status, 401);
+    }
+    is_locked_for(&house, 101).await;
+    let (path, new) = (format!("/users/{}/password", id("ann")), "planted-new-password");
+    house.change(Method::PATCH, &path, Some(json!({ "password": new }))).await;
+    assert_eq!(house.get_from(local(101), "acme", "ann", new).await.status, 200);
+    house.close().await;
+}
+
+async fn is_locked_for(house: &House, last: u8) {
+    is_locked(&house.get_from(local(last), "acme", "ann", People::ANN).await);
+}
