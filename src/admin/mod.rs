@@ -20,6 +20,8 @@ mod frame;
 mod groupform;
 mod groups;
 mod health;
+mod invitationform;
+mod invitations;
 mod invited;
 mod issuerform;
 mod issuers;
@@ -188,6 +190,12 @@ fn of_tenants() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(groups::autocomplete))
         .routes(routes!(groups::ids))
         .routes(routes!(groups::read, groups::replace, groups::delete))
+        .routes(routes!(invitations::invite))
+        .routes(routes!(invitations::search))
+        .routes(routes!(invitations::by_address))
+        .routes(routes!(invitations::read, invitations::revoke))
+        .routes(routes!(invitations::create))
+        .routes(routes!(invitations::accept))
         .routes(routes!(members::list))
         .routes(routes!(members::join, members::leave))
         .routes(routes!(members::set_membership))

@@ -214,7 +214,9 @@ const fn is_told(kind: Kind) -> bool {
         | Kind::Token
         | Kind::Invitation
         | Kind::Session => true,
-        Kind::Org | Kind::TokenUse | Kind::Name | Kind::Audit | Kind::AuditMark => false,
+        Kind::Org | Kind::TokenUse | Kind::InvitationPlace | Kind::Name | Kind::Audit | Kind::AuditMark => {
+            false
+        }
     }
 }
 
@@ -288,6 +290,7 @@ mod tests {
                 roles: Vec::new(),
                 groups: std::collections::BTreeSet::new(),
                 super_admin: false,
+                invited_by: None,
                 hash: Some(hash()),
                 sent_at: at,
                 expires_at: at,
@@ -304,6 +307,7 @@ mod tests {
             | Kind::Member
             | Kind::Binding
             | Kind::TokenUse
+            | Kind::InvitationPlace
             | Kind::Name
             | Kind::Audit
             | Kind::AuditMark => return None,

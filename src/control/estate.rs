@@ -18,8 +18,12 @@ pub(super) fn clear(
     let mut accounts = Vec::new();
     for kind in Kind::ALL.iter().copied().filter(|kind| is_owned(*kind)) {
         for id in clear_prefix(store, kind, &within(Some(tenant)), plan)? {
-            if let RecordId::ServiceAccount(_, account) = id {
-                accounts.push(account);
+            match id {
+                RecordId::ServiceAccount(_, account) => accounts.push(account),
+                RecordId::Invitation(_, id) => {
+                    plan.changes.push(Change::Delete(RecordId::InvitationPlace(id)));
+                }
+                _ => {}
             }
         }
     }
@@ -87,6 +91,7 @@ const fn is_owned(kind: Kind) -> bool {
         | Kind::User
         | Kind::Token
         | Kind::TokenUse
+        | Kind::InvitationPlace
         | Kind::Session
         | Kind::Name
         | Kind::Audit

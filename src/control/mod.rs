@@ -2,6 +2,7 @@
 //! to, commits with expectations and the audit log's entries, and is answered when the data plane of
 //! this node has it. Knows no HTTP and no wire form.
 
+mod acceptance;
 mod accounts;
 mod admission;
 mod audit;
@@ -19,6 +20,7 @@ mod giver;
 mod groups;
 mod hashing;
 mod incidents;
+mod invitations;
 pub mod issuers;
 mod keys;
 mod logbook;
@@ -52,6 +54,7 @@ use crate::model::{AuditEntry, Outcome, Timestamp};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
+pub use acceptance::NewPerson;
 pub use accounts::{AccountChange, Machine, NewAccount};
 pub use admission::Places;
 pub use audit::{AuditFilter, AuditSearch, Export};
@@ -62,6 +65,7 @@ pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
 pub use groups::GroupForm;
 pub use hashing::broken_rules;
 pub use incidents::RefusedWrite;
+pub use invitations::{InvitationEntry, Invited, NewInvitation};
 pub use keys::{Conditions, Gives, KeyChange, NewKey};
 pub use members::{Assigned, InGroup, MemberEntry, Newcomer};
 pub use membership::Seat;
