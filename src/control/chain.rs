@@ -101,9 +101,10 @@ impl Append<'_> {
 
     fn last_place(&self, tenant: &TenantId) -> Result<Option<Place>, StoreError> {
         let made = self.changes.iter().find_map(|change| match change {
-            Change::Put(Record::Tenant(made)) if made.id == *tenant => Some(made.org_id.clone()),
-            Change::Put(_) | Change::Delete(_) => None,
+            Change::Put(record) => Tenant::of_record(record).filter(|made| made.id == *tenant),
+            Change::Delete(_) => None,
         });
+        let made = made.map(|made| made.org_id.clone());
         let org_id = match made {
             Some(org_id) => Some(org_id),
             None => {
@@ -136,7 +137,7 @@ pub(super) fn told(
         let id = change.id();
         let before = store.get(&id)?.map(|stored| stored.value);
         let after = match change {
-            Change::Put(record) => Some(record),
+            Change::Put(record) => Some(record.as_ref()),
             Change::Delete(_) => None,
         };
         let deed = match (&before, after) {
@@ -230,7 +231,9 @@ fn tenant_of(snapshot: &Snapshot, record: &Record) -> Option<TenantId> {
 fn public(record: &Record) -> Result<Value, Fault> {
     let mut json = record.json().map_err(|error| StoreError::Backend(error.to_string()))?;
     if let Some(fields) = json.as_object_mut() {
-        SECRET.iter().for_each(|secret| drop(fields.remove(*secret)));
+        for secret in SECRET {
+            fields.remove(secret);
+        }
     }
     Ok(json)
 }
@@ -339,8 +342,8 @@ mod tests {
         let times: Vec<u64> = written
             .iter()
             .map(|change| match change {
-                Change::Put(Record::Audit(entry)) => entry.at.seconds(),
-                _ => 0,
+                Change::Put(record) => AuditEntry::of_record(record).map_or(0, |entry| entry.at.seconds()),
+                Change::Delete(_) => 0,
             })
             .collect();
         assert_eq!(
