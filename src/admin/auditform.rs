@@ -1,13 +1,13 @@
 //! The audit log as it is asked for and shown on the wire.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::listing::number;
+use super::listing::{number, query};
 use super::problem::Refusal;
 use super::words;
 use crate::control::{AuditFilter, AuditSearch, Difference, Flaws};
@@ -86,11 +86,6 @@ impl<S: Sync> FromRequestParts<S> for Paged {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
         read(query(parts)?, true, false).map(Paged)
     }
-}
-
-fn query(parts: &Parts) -> Result<Vec<(String, String)>, Refusal> {
-    let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-    query.map(|query| query.0).map_err(|_| Refusal::Malformed("the query is not form-encoded".to_owned()))
 }
 
 fn read(query: Vec<(String, String)>, pages: bool, filters: bool) -> Result<AuditSearch, Refusal> {
@@ -178,7 +173,7 @@ struct Actor {
     /// The name that the caller has. Of a failed sign-in the name that was given, where it is a
     /// user's or looks like an address.
     name: String,
-    /// `password`, `api_token`, `session`, `jwt` or `none`; empty for `system`.
+    /// `password`, `api_token`, `session`, `jwt`, `invitation` or `none`; empty for `system`.
     via: String,
     /// The caller's network address; empty for `system`.
     address: String,

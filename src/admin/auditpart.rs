@@ -12,8 +12,7 @@ use super::lines::Lines;
 use super::listing::Results;
 use super::path::Path;
 use super::problem::Refusal;
-use super::tenants::named;
-use super::words;
+use super::{named, words};
 
 /// Searches the tenant's entries, the newest first. A page costs the same wherever it lies, with or
 /// without `startDate` and `endDate`; other parameters have all of the tenant's entries of that time
@@ -29,7 +28,7 @@ pub(super) async fn search(
     Path(tenant): Path<String>,
     Wanted(search): Wanted,
 ) -> Result<Json<Results<Shown>>, Refusal> {
-    page(&state, &authority, Some(named(&tenant)?), search).await
+    page(&state, &authority, Some(named::tenant(&tenant)?), search).await
 }
 
 /// Hands out the tenant's entries, the oldest first, one JSON object a line, as the whole log's export
@@ -45,7 +44,7 @@ pub(super) async fn export(
     Path(tenant): Path<String>,
     Filtered(filter): Filtered,
 ) -> Result<impl IntoResponse, Refusal> {
-    Ok(Lines(state.wiring.control.export_audit(&authority, Some(named(&tenant)?), filter).await?))
+    Ok(Lines(state.wiring.control.export_audit(&authority, Some(named::tenant(&tenant)?), filter).await?))
 }
 
 /// Shows what happened to the tenant's records of an id, the newest first.
@@ -64,7 +63,7 @@ pub(super) async fn history(
     Path((tenant, id)): Path<(String, String)>,
     Paged(search): Paged,
 ) -> Result<Json<Results<Shown>>, Refusal> {
-    page(&state, &authority, Some(named(&tenant)?), about(id, search)).await
+    page(&state, &authority, Some(named::tenant(&tenant)?), about(id, search)).await
 }
 
 /// Shows one of the tenant's entries.
@@ -81,7 +80,7 @@ pub(super) async fn read(
     state: State,
     Path((tenant, number)): Path<(String, String)>,
 ) -> Result<Json<Shown>, Refusal> {
-    let (tenant, number) = (named(&tenant)?, numbered(&number)?);
+    let (tenant, number) = (named::tenant(&tenant)?, numbered(&number)?);
     Ok(Json(state.wiring.control.audit_entry(&authority, Some(tenant), number).await?.into()))
 }
 
@@ -99,6 +98,6 @@ pub(super) async fn diff(
     state: State,
     Path((tenant, number)): Path<(String, String)>,
 ) -> Result<Json<Vec<Changed>>, Refusal> {
-    let (tenant, number) = (named(&tenant)?, numbered(&number)?);
+    let (tenant, number) = (named::tenant(&tenant)?, numbered(&number)?);
     Ok(changed(&state.wiring.control.audit_entry(&authority, Some(tenant), number).await?))
 }

@@ -141,7 +141,7 @@ impl Form {
     }
 }
 
-fn check_services(services: &BTreeSet<String>, flaws: &mut Flaws) {
+pub(super) fn check_services(services: &BTreeSet<String>, flaws: &mut Flaws) {
     if services.is_empty() || services.len() > SERVICES {
         flaws.add("services", format_args!("has 1 to {SERVICES} names; leave it out to bind everywhere"));
     }

@@ -115,12 +115,7 @@ fn bearer(control: &Control, credential: &Credential<'_>, trail: &Trail) -> Outc
 
 /// RFC 6265: a session's ticket. Browsers send it by themselves, so a write needs a proof besides
 /// that it is our own page that asks.
-async fn cookie(
-    desk: &Desk,
-    parts: &Parts,
-    address: IpAddr,
-    trail: &Trail,
-) -> Result<Outcome, Refusal> {
+async fn cookie(desk: &Desk, parts: &Parts, address: IpAddr, trail: &Trail) -> Result<Outcome, Refusal> {
     let Some(ticket) = desk.wiring.sessions.ticket(&parts.headers)? else {
         return Ok(Outcome::NotRequested);
     };

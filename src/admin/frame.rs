@@ -13,6 +13,7 @@ use super::State;
 use super::caller::address;
 use super::problem::Refusal;
 use super::trail::{Asked, Trail};
+use crate::model::{Ticket, TicketKind};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IN_TIME: Duration = Duration::from_secs(30);
@@ -24,7 +25,7 @@ pub(super) async fn frame(state: State, mut request: Request, next: Next) -> Res
     request.extensions_mut().insert(trail.clone());
     let asked = Asked {
         method: request.method().clone(),
-        path: request.uri().path().to_owned(),
+        path: without_tickets(request.uri().path()),
         address: address(request.extensions()),
         request_id: id.to_str().unwrap_or_default().to_owned(),
     };
@@ -32,7 +33,7 @@ pub(super) async fn frame(state: State, mut request: Request, next: Next) -> Res
         "admin",
         id = id.to_str().unwrap_or_default(),
         method = %request.method(),
-        path = request.uri().path(),
+        path = asked.path,
     );
     let answer = tokio::time::timeout(IN_TIME, next.run(request)).instrument(span).await;
     let mut response = answer.unwrap_or_else(|_elapsed| Refusal::TimedOut.into_response());
@@ -42,6 +43,14 @@ pub(super) async fn frame(state: State, mut request: Request, next: Next) -> Res
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// A path without what is a secret in it: the link of an invitation is one.
+fn without_tickets(path: &str) -> String {
+    let kinds = [TicketKind::ApiToken, TicketKind::Session, TicketKind::Invitation];
+    let ticket = |part: &str| kinds.iter().any(|kind| Ticket::claimed(*kind, part));
+    let parts = path.split('/').map(|part| if ticket(part) { "***" } else { part });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The caller's own id when it is one word of at most 128 visible characters, else a new one.

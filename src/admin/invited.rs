@@ -6,8 +6,9 @@ use utoipa::ToSchema;
 
 use super::State;
 use super::caller::Caller;
+use super::invitationform::Status;
 use super::problem::Refusal;
-use crate::model::{Invitation, Timestamp};
+use crate::model::{Invitation, InvitationStatus, Timestamp};
 
 /// An invitation as whoever is invited sees it.
 #[derive(Serialize, ToSchema)]
@@ -32,16 +33,6 @@ pub(super) struct Invited {
     accepted_at: Option<String>,
 }
 
-/// What has become of an invitation.
-#[derive(Serialize, ToSchema, PartialEq, Eq)]
-#[serde(rename_all = "UPPERCASE")]
-#[schema(as = MyInvitationStatus)]
-enum Status {
-    Pending,
-    Accepted,
-    Expired,
-}
-
 /// Lists the invitations to the address by which the caller signs in, in all tenants.
 #[utoipa::path(
     get, path = "/api/v1/me/invitations", tag = "me",
@@ -58,19 +49,15 @@ pub(super) async fn invitations(
 
 impl Invited {
     fn of(invitation: Invitation, now: Timestamp) -> Self {
-        let status = match invitation.accepted_at {
-            Some(_) => Status::Accepted,
-            None if invitation.expires_at <= now => Status::Expired,
-            None => Status::Pending,
-        };
+        let status = invitation.status(now);
         let roles = invitation.roles.iter().map(|invited| invited.role.text(&invitation.tenant)).collect();
         Invited {
             id: invitation.id.to_string(),
             roles,
             tenant_id: invitation.tenant.into(),
             email: invitation.email.into(),
-            is_expired: status == Status::Expired,
-            status,
+            is_expired: status == InvitationStatus::Expired,
+            status: status.into(),
             group_ids: invitation.groups.iter().map(ToString::to_string).collect(),
             super_admin: invitation.super_admin,
             sent_at: invitation.sent_at.to_string(),

@@ -14,6 +14,8 @@ use super::State;
 use super::body::{Body, bytes, is};
 use super::caller::{Caller, Whence};
 use super::problem::Refusal;
+use super::trail::Trail;
+use crate::control::Via;
 use crate::model::{Secret, Timestamp};
 
 /// A user's name and password.
@@ -87,6 +89,7 @@ impl<S: Sync> FromRequest<S> for Credentials {
 pub(super) async fn login(
     _: SameOrigin,
     Whence(origin): Whence,
+    trail: Trail,
     state: State,
     credentials: Credentials,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -94,6 +97,7 @@ pub(super) async fn login(
     let password = Secret::new(credentials.password);
     let clock = (Timestamp::now(), Instant::now());
     let control = &state.wiring.control;
+    trail.claimed(&credentials.username, Via::Password);
     let entry = control.sign_in(&credentials.username, password, origin, sessions.ttl, clock).await?;
     let logged_in = LoggedIn {
         username: entry.user.into(),

@@ -6,11 +6,11 @@ mod access;
 mod accountform;
 mod accounts;
 mod acls;
-mod bindingform;
-mod bindings;
 mod audit;
 mod auditform;
 mod auditpart;
+mod bindingform;
+mod bindings;
 mod body;
 mod caller;
 mod cookie;
@@ -20,6 +20,8 @@ mod frame;
 mod groupform;
 mod groups;
 mod health;
+mod invitationform;
+mod invitations;
 mod invited;
 mod issuerform;
 mod issuers;
@@ -47,11 +49,11 @@ mod tenantparts;
 mod tenants;
 mod tokenform;
 mod tokens;
+mod trail;
 mod userflags;
 mod userform;
 mod users;
 mod userview;
-mod trail;
 mod words;
 
 use std::net::SocketAddr;
@@ -186,6 +188,12 @@ fn of_tenants() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(groups::autocomplete))
         .routes(routes!(groups::ids))
         .routes(routes!(groups::read, groups::replace, groups::delete))
+        .routes(routes!(invitations::invite))
+        .routes(routes!(invitations::search))
+        .routes(routes!(invitations::by_address))
+        .routes(routes!(invitations::read, invitations::revoke))
+        .routes(routes!(invitations::create))
+        .routes(routes!(invitations::accept))
         .routes(routes!(members::list))
         .routes(routes!(members::join, members::leave))
         .routes(routes!(members::set_membership))

@@ -1,9 +1,12 @@
 //! What the handling of a request finds out about who asks, so that the audit log can tell of what
 //! was refused to them. Chooses no status; no credential is in it.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{Extensions, Method, StatusCode};
 use axum::response::Response;
 
@@ -37,6 +40,14 @@ pub(super) struct Asked {
 
 /// The longest id that is told of, in bytes: ids come as callers wrote them.
 const LONGEST: usize = 256;
+
+impl<S: Sync> FromRequestParts<S> for Trail {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Trail::of(&parts.extensions))
+    }
+}
 
 impl Trail {
     /// The one of a request; one that leads nowhere when it has none.
@@ -94,6 +105,7 @@ const fn wrong(via: Via) -> &'static str {
     match via {
         Via::Password => "the user name or the password is wrong",
         Via::ApiToken | Via::Jwt => "the token is none that is good now",
+        Via::Invitation => "the invitation is none that is good now",
         Via::Session => "the session is none that is good now",
     }
 }

@@ -248,3 +248,8 @@ pub(super) enum Outcome {
 #[derive(ToSchema)]
 #[schema(example = 1, minimum = 1)]
 pub(super) struct EntryNumber(u64);
+
+/// What a link of an invitation ends with: a secret.
+#[derive(ToSchema)]
+#[schema(pattern = "^tni_[0-9A-Za-z]{22}_[0-9A-Za-z]{32}_[0-9A-Za-z]{6}$")]
+pub(super) struct Ticket(String);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Fault, Lack, SignedIn};
 use crate::auth::{Bearer, Identity};
-use crate::model::{Actor, Id, Membership, Power, Powers, Principal, Rights, TenantId, Timestamp};
+use crate::model::{Actor, Id, Membership, Power, Powers, Principal, Rights, TenantId, Timestamp, User};
 use crate::snapshot::{Account, Effective, Snapshot};
 
 /// A caller of the use cases. Only authentication makes one, and the program itself.
@@ -53,6 +53,8 @@ pub enum Via {
     ApiToken,
     Session,
     Jwt,
+    /// The link of an invitation, which has made the user.
+    Invitation,
 }
 
 impl Via {
@@ -63,6 +65,7 @@ impl Via {
             Via::ApiToken => "api_token",
             Via::Session => "session",
             Via::Jwt => "jwt",
+            Via::Invitation => "invitation",
         }
     }
 }
@@ -83,6 +86,18 @@ impl Authority {
     /// A user who has shown a session's ticket.
     pub(super) fn signed_in(account: Arc<Account>, session: SignedIn) -> Self {
         Authority { session: Some(Arc::new(session)), ..Authority::user(account, Via::Session) }
+    }
+
+    /// A user who is being made of an invitation. May do nothing else.
+    pub(super) fn invited(user: &User) -> Self {
+        let actor = Actor {
+            kind: "user".to_owned(),
+            id: user.id.to_string(),
+            name: user.name.to_string(),
+            via: Via::Invitation.as_str().to_owned(),
+            address: String::new(),
+        };
+        Authority { actor, super_admin: false, ..Authority::system() }
     }
 
     /// A user who has shown a password or a session.

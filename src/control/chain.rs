@@ -20,6 +20,9 @@ pub(super) struct Chain {
     at: Timestamp,
 }
 
+/// What must hold for entries to be written, what writes them, and the chain with them at its end.
+type Appended = (Vec<(RecordId, Expect)>, Vec<Change>, Chain);
+
 /// How far the clock may be behind the last entry, in milliseconds, for an entry to get that one's
 /// time: writes read the clock before they have their turn. A clock that was set back is believed.
 const BEHIND: u64 = 60_000;
@@ -54,7 +57,7 @@ impl Chain {
         store: &Store,
         changes: &[Change],
         entries: &[AuditEntry],
-    ) -> Result<(Vec<(RecordId, Expect)>, Vec<Change>, Chain), StoreError> {
+    ) -> Result<Appended, StoreError> {
         let mut append = Append { store, changes, end: self.clone(), places: HashMap::new() };
         let (mut expect, mut written) = (Vec::new(), Vec::new());
         for entry in entries {
@@ -215,7 +218,9 @@ const fn is_told(kind: Kind) -> bool {
         | Kind::Token
         | Kind::Invitation
         | Kind::Session => true,
-        Kind::Org | Kind::TokenUse | Kind::Name | Kind::Audit | Kind::AuditMark => false,
+        Kind::Org | Kind::TokenUse | Kind::InvitationPlace | Kind::Name | Kind::Audit | Kind::AuditMark => {
+            false
+        }
     }
 }
 
@@ -291,6 +296,7 @@ mod tests {
                 roles: Vec::new(),
                 groups: std::collections::BTreeSet::new(),
                 super_admin: false,
+                invited_by: None,
                 hash: Some(hash()),
                 sent_at: at,
                 expires_at: at,
@@ -307,6 +313,7 @@ mod tests {
             | Kind::Member
             | Kind::Binding
             | Kind::TokenUse
+            | Kind::InvitationPlace
             | Kind::Name
             | Kind::Audit
             | Kind::AuditMark => return None,

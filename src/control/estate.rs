@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Fault, Plan, tokens};
 use crate::model::{Principal, TenantId};
 use crate::snapshot::Snapshot;
-use crate::store::{Cut, Kind, Order, RecordId, Store, names_within, within};
+use crate::store::{Change, Cut, Kind, Order, RecordId, Store, names_within, within};
 
 /// Plans to delete all that belongs to a tenant, each as it was looked at. `live` has all that is in
 /// the store: among a million tokens it knows at once which are limited to the tenant.
@@ -18,8 +18,12 @@ pub(super) fn clear(
     let mut accounts = BTreeSet::new();
     for kind in Kind::ALL.iter().copied().filter(|kind| is_owned(*kind)) {
         for id in clear_prefix(store, kind, &within(Some(tenant)), plan)? {
-            if let RecordId::ServiceAccount(_, account) = id {
-                accounts.insert(account);
+            match id {
+                RecordId::ServiceAccount(_, account) => drop(accounts.insert(account)),
+                RecordId::Invitation(_, id) => {
+                    plan.changes.push(Change::Delete(RecordId::InvitationPlace(id)));
+                }
+                _ => {}
             }
         }
     }
@@ -73,8 +77,10 @@ const fn is_owned(kind: Kind) -> bool {
         | Kind::User
         | Kind::Token
         | Kind::TokenUse
+        | Kind::InvitationPlace
         | Kind::Session
         | Kind::Name
-        | Kind::Audit => false,
+        | Kind::Audit
+        | Kind::AuditMark => false,
     }
 }

@@ -2,6 +2,7 @@
 //! to, commits with expectations and the audit log's entries, and is answered when the data plane of
 //! this node has it. Knows no HTTP and no wire form.
 
+mod acceptance;
 mod accounts;
 mod admission;
 mod audit;
@@ -19,6 +20,7 @@ mod giver;
 mod groups;
 mod hashing;
 mod incidents;
+mod invitations;
 pub mod issuers;
 mod keys;
 mod logbook;
@@ -31,8 +33,8 @@ mod options;
 mod own;
 mod person;
 mod profile;
-mod roles;
 mod retention;
+mod roles;
 mod search;
 mod sessions;
 mod setup;
@@ -52,13 +54,18 @@ use crate::model::{AuditEntry, Outcome, Timestamp};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
+pub use acceptance::NewPerson;
 pub use accounts::{AccountChange, Machine, NewAccount};
 pub use admission::Places;
+pub use audit::{AuditFilter, AuditSearch, Export};
 pub use authority::{Authority, Via, Vouched};
 pub use bindings::{BindingEntry, Bindings, HolderEntry, NewBinding, Target};
+pub use difference::{Difference, differences};
 pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
 pub use groups::GroupForm;
 pub use hashing::broken_rules;
+pub use incidents::RefusedWrite;
+pub use invitations::{InvitationEntry, Invited, NewInvitation};
 pub use keys::{Conditions, Gives, KeyChange, NewKey};
 pub use members::{Assigned, InGroup, MemberEntry, Newcomer};
 pub use membership::Seat;
@@ -67,12 +74,6 @@ pub use own::{NewPassword, OwnChange};
 pub use person::{Person, display_name};
 pub use profile::Profile;
 pub use roles::{RoleEntry, RoleForm};
-pub use audit::{AuditFilter, AuditSearch, Export};
-pub use authority::{Authority, Via, Vouched};
-pub use difference::{Difference, differences};
-pub use fault::{Fault, Flaw, Flaws, Lack, seconds};
-pub use incidents::RefusedWrite;
-pub use keys::{Conditions, KeyChange, NewKey};
 pub use search::{Filter, Listed, Search, Sort, Test};
 pub use sessions::{Entry, Origin, SignedIn, knows_csrf};
 pub use setup::FirstUser;
@@ -98,6 +99,8 @@ pub struct Control {
     usage: usage::Usage,
     hashing: Arc<Semaphore>,
     incidents: incidents::Incidents,
+    /// For those who look through the audit log.
+    scans: Semaphore,
 }
 
 /// The versions of a record that a caller is ready to change.
@@ -149,11 +152,8 @@ impl Control {
         let turn = Arc::new(Mutex::new(Chain::read(&store)?));
         let (usage, board) = (usage::Usage::new(), issuers::Board::default());
         let (login, hashing) = (login::Login::new(), Arc::new(Semaphore::new(hashing::AT_ONCE)));
-        Ok(Control { store, published, turn, login, board, usage, hashing })
-        let board = issuers::Board::default();
-        let scans = Semaphore::new(audit::SCANS);
-        let incidents = incidents::Incidents::new();
-        Ok(Control { login: login::Login::new(), store, published, turn, board, incidents, scans })
+        let (incidents, scans) = (incidents::Incidents::new(), Semaphore::new(audit::SCANS));
+        Ok(Control { store, published, turn, login, board, usage, hashing, incidents, scans })
     }
 
     /// The state upon which this node decides now.

@@ -37,7 +37,7 @@ pub struct Actor {
     pub id: String,
     /// The name that the caller has, or gave.
     pub name: String,
-    /// How they were authenticated: `password`, `api_token`, `session`, `jwt` or `none`.
+    /// How they were authenticated: `password`, `api_token`, `session`, `jwt`, `invitation` or `none`.
     pub via: String,
     /// The caller's network address; empty for `system`.
     pub address: String,

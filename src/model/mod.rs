@@ -32,7 +32,7 @@ pub use age::{MaxAge, MaxAgeError};
 pub use audit::{Actor, AuditEntry, AuditMark, Deed, Incident, Outcome, Place};
 pub use grant::{Action, Grants, ParsePermissionError, Permission, Resource};
 pub use id::{Id, ParseIdError};
-pub use invitation::{Invitation, InvitedRole};
+pub use invitation::{Invitation, InvitationPlace, InvitationStatus, InvitedRole};
 pub use issuer::{
     DiscoveryError, HeldKey, Issuer, IssuerKeys, JwksError, KeySet, MAX_KEYS, Pace, PaceError, SetKey,
     Skipped, Source, discovered, discovery_url,

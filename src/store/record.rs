@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::model::{
-    ApiToken, AuditEntry, AuditMark, Binding, Group, Id, Invitation, Issuer, IssuerKeys, KeyId, Member,
-    OrgId, OrgRecord, Place, Principal, Role, ServiceAccount, Session, Slug, Tenant, TenantId, TokenUse,
-    TrustedKey, User,
+    ApiToken, AuditEntry, AuditMark, Binding, Group, Id, Invitation, InvitationPlace, Issuer, IssuerKeys,
+    KeyId, Member, OrgId, OrgRecord, Place, Principal, Role, ServiceAccount, Session, Slug, Tenant, TenantId,
+    TokenUse, TrustedKey, User,
 };
 
 /// Something that can be kept: a type of the model that is a record of its own.
@@ -134,6 +134,8 @@ records! {
     Token(ApiToken) = "api-tokens", "API token", |r| RecordId::Token(r.owner, r.id);
     TokenUse(TokenUse) = "token-uses", "use of an API token", |r| RecordId::TokenUse(r.token);
     Invitation(Invitation) = "invitations", "invitation", |r| RecordId::Invitation(r.tenant.clone(), r.id);
+    InvitationPlace(InvitationPlace) = "invitation-places", "place of an invitation",
+        |r| RecordId::InvitationPlace(r.id);
     Session(Session) = "sessions", "session", |r| RecordId::Session(r.id);
     Name(TakenName) = "names", "name", |r| RecordId::Name(r.name.clone());
     Audit(AuditEntry) = "audit", "audit entry", |r| RecordId::Audit(r.number);
@@ -158,6 +160,7 @@ pub enum RecordId {
     Token(Principal, Id),
     TokenUse(Id),
     Invitation(TenantId, Id),
+    InvitationPlace(Id),
     Session(Id),
     Name(UniqueName),
     Audit(u64),
@@ -181,6 +184,7 @@ impl RecordId {
             RecordId::Token(..) => Kind::Token,
             RecordId::TokenUse(_) => Kind::TokenUse,
             RecordId::Invitation(..) => Kind::Invitation,
+            RecordId::InvitationPlace(_) => Kind::InvitationPlace,
             RecordId::Session(_) => Kind::Session,
             RecordId::Name(_) => Kind::Name,
             RecordId::Audit(_) => Kind::Audit,
@@ -198,7 +202,10 @@ impl RecordId {
                 format!("{}{id}", within(owner.as_ref())).into()
             }
             RecordId::ServiceAccount(owner, id) => format!("{}{id}", within(owner.as_ref())).into(),
-            RecordId::User(id) | RecordId::TokenUse(id) | RecordId::Session(id) => id.to_string().into(),
+            RecordId::User(id)
+            | RecordId::TokenUse(id)
+            | RecordId::InvitationPlace(id)
+            | RecordId::Session(id) => id.to_string().into(),
             RecordId::Role(tenant, id)
             | RecordId::Group(tenant, id)
             | RecordId::Binding(tenant, id)
@@ -229,6 +236,7 @@ impl RecordId {
             | RecordId::User(_)
             | RecordId::Token(..)
             | RecordId::TokenUse(_)
+            | RecordId::InvitationPlace(_)
             | RecordId::Session(_)
             | RecordId::Name(_)
             | RecordId::Audit(_)
