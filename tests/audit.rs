@@ -73,7 +73,7 @@ async fn member(port: &Port, nth: u8, name: &str, tenant: &str, role: ManagedRol
         created_at: at,
     };
     let changes = [user.into(), member.into(), binding.into()];
-    port.commit(changes.into_iter().map(Change::Put).collect()).await;
+    port.commit(changes.into_iter().map(|record| Change::Put(record.into())).collect()).await;
 }
 
 async fn ask(port: &Port, who: &str, path: &str) -> Answer {

@@ -65,7 +65,7 @@ fn followed(store: &Store) -> Result<(Revision, Vec<Stored<Record>>, Commits), S
 }
 
 fn put(record: &Record) -> Change {
-    Change::Put(record.clone())
+    Change::Put(record.clone().into())
 }
 
 fn content(records: Vec<Stored<Record>>) -> Content {
@@ -75,7 +75,7 @@ fn content(records: Vec<Stored<Record>>) -> Content {
 fn apply(content: &mut Content, revision: Revision, changes: &[Change]) {
     for change in changes {
         match change {
-            Change::Put(record) => content.insert(record.id(), (revision, record.clone())),
+            Change::Put(record) => content.insert(record.id(), (revision, Record::clone(record))),
             Change::Delete(id) => content.remove(id),
         };
     }

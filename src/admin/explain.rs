@@ -11,7 +11,7 @@ use super::problem::Refusal;
 use super::{Listener, State, words};
 use crate::control::{Fault, Flaws};
 use crate::model::{Permission, Timestamp, UserName};
-use crate::proxy::{Asker, Explanation, Phase, Question, Step, explain as told};
+use crate::proxy::{self, Asker, Explanation, Phase, Question, Step, explain as told};
 use crate::snapshot::Snapshot;
 
 /// A request that somebody wonders about. At most one of `token`, `authorization` and `user`.
@@ -190,7 +190,7 @@ impl Shown {
         Shown {
             allowed: told.refusal.is_none(),
             status: told.refusal.map(|refusal| refusal.status().as_u16()),
-            reason: told.refusal.map(|refusal| refusal.reason()),
+            reason: told.refusal.map(proxy::Refusal::reason),
             service: told.service,
             tenant: told.tenant,
             principal: told.principal,

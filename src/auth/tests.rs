@@ -119,7 +119,7 @@ impl Raw {
                 self.tenants.insert(id, *nth);
                 let (id, at) = (tenant_id(id), Timestamp::from_seconds(0));
                 let org_id = OrgId::nth(&id, *nth);
-                Some(Change::Put(Record::Tenant(Tenant::new(id, org_id, at))))
+                Some(Change::Put(Tenant::new(id, org_id, at).into()))
             }
             Step::DeleteTenant(id) => {
                 self.tenants.remove(id);
@@ -129,7 +129,7 @@ impl Raw {
                 let mut key = key.clone();
                 key.fallback &= !self.keys.iter().any(|(other, key)| other != id && key.fallback);
                 self.keys.insert(id, key.clone());
-                Some(Change::Put(Record::Key(record(id, &key))))
+                Some(Change::Put(record(id, &key).into()))
             }
             Step::DeleteKey(id) => {
                 self.keys.remove(id);

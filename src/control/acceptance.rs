@@ -6,10 +6,10 @@ use super::bindings::subject;
 use super::departure::caught_up;
 use super::invitations::{newcomer, user_of};
 use super::roles::{self, EVERYWHERE, RoleEntry};
-use super::{Authority, Control, Fault, Name, Origin, Plan, Via, draw, find, members, users};
+use super::{Authority, Control, Fault, Name, Origin, Plan, Via, bindings, draw, find, members, users};
 use crate::model::{
-    Binding, Group, Id, Invitation, InvitationPlace, InvitationStatus, InvitedRole, Membership, Principal,
-    RoleId, Secret, Tenant, Ticket, TicketKind, Timestamp, User,
+    Group, Id, Invitation, InvitationPlace, InvitationStatus, InvitedRole, Membership, Principal, RoleId,
+    Secret, Tenant, Ticket, TicketKind, Timestamp, User,
 };
 use crate::snapshot::Snapshot;
 use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored};
@@ -130,7 +130,7 @@ fn accept<T>(
     if let Some(inviter) = invitation.invited_by {
         let account = live.accounts.get(&inviter.id()).filter(|account| !account.disabled);
         let inviter = account.map(|account| Authority::user(account.clone(), Via::Invitation));
-        if !inviter.is_some_and(|inviter| gift.covered_by(live, &inviter).is_ok()) {
+        if inviter.is_none_or(|inviter| gift.covered_by(live, &inviter).is_err()) {
             let message = "whoever sent this invitation can no longer give what it gives: ask for another";
             return Err(Fault::Conflict(message.to_owned()));
         }
@@ -157,7 +157,7 @@ impl<'a> Gift<'a> {
         tenant: &'a Stored<Tenant>,
         invitation: &Invitation,
     ) -> Result<Self, Fault> {
-        Gift::of(store, tenant, invitation, |missing| Err(missing))
+        Gift::of(store, tenant, invitation, Err)
     }
 
     /// What is left of it.
@@ -243,16 +243,7 @@ pub(super) fn give<T>(
     }
     members::put(tenant, found, now, plan)?;
     for (invited, _) in &gift.roles {
-        let binding = Binding {
-            tenant: tenant.id.clone(),
-            id: draw::id()?,
-            subject: subject(principal),
-            role: invited.role,
-            services: invited.services.clone(),
-            created_at: now,
-        };
-        plan.expect.push((binding.record_id(), Expect::Absent));
-        plan.changes.push(Change::Put(binding.into()));
+        bindings::give(&tenant.id, subject(principal), invited.role, invited.services.clone(), now, plan)?;
     }
     Ok(())
 }

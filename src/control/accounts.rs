@@ -5,11 +5,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::departure::caught_up;
-use super::{Authority, Control, Fault, Listed, Prose, Search, Seen, draw, find, machine};
-use crate::model::{
-    Act, Area, Id, Member, Power, Principal, ServiceAccount, Slug, Tenant, TenantId, Timestamp,
-};
+use super::charge::{another_super_admin, governs};
+use super::departure::{caught_up, depart};
+use super::members::seat;
+use super::{Authority, Control, Fault, Listed, Prose, Search, Seen, draw, find, machine, person};
+use crate::model::{Act, Area, Id, Member, Power, Principal, ServiceAccount, Slug, TenantId, Timestamp};
 use crate::snapshot::Snapshot;
 use crate::store::{Page, RecordId, Store, Stored, within};
 
@@ -91,10 +91,10 @@ impl Control {
         let tenants = home.map_or(new.tenants, |home| BTreeSet::from([home]));
         let made = self
             .write(authority, now, move |store| {
+                let principal = Principal::ServiceAccount(account.id);
                 let mut plan = machine::made(store, &account)?;
                 for tenant in &tenants {
-                    let whom = (tenant, Principal::ServiceAccount(account.id));
-                    machine::join(store, whom, &new.groups, now, &mut plan)?;
+                    seat(store, tenant.clone(), principal, &new.groups, now, &mut plan)?;
                 }
                 Ok(plan)
             })
@@ -149,13 +149,8 @@ impl Control {
                 seen.check(&record, version(account.version, member.as_ref()))?;
                 if let (Some(tenant), Some(groups)) = (record.tenant(), &change.groups) {
                     let had = member.iter().flat_map(|member| member.value.groups.keys().copied()).collect();
-                    may_group(
-                        &caller,
-                        &*caught_up(store, &published)?,
-                        tenant,
-                        &(groups - &had),
-                        &(&had - groups),
-                    )?;
+                    let live = caught_up(store, &published)?;
+                    may_group(&caller, &live, tenant, &(groups - &had), &(&had - groups))?;
                 }
                 machine::changed(store, account, member.is_some(), &change, now)
             })
@@ -180,7 +175,12 @@ impl Control {
             let account = find::<ServiceAccount>(store, &record)?;
             let member = membership(store, &account.value)?;
             seen.check(&record, version(account.version, member.as_ref()))?;
-            machine::gone(store, &*caught_up(store, &published)?, &account)
+            let (principal, name) = (Principal::ServiceAccount(id), machine::name_of(&account.value));
+            let mut plan = depart(store, &published, &account, principal, name)?;
+            if governs(&account.value) {
+                another_super_admin(store, id, &mut plan)?;
+            }
+            Ok(plan)
         })
         .await?;
         Ok(())
@@ -239,15 +239,9 @@ fn whole(
     let member = membership(store, &account.value)?;
     let version = version(account.version, member.as_ref());
     let groups = member.map(|member| member.value.groups.into_keys().collect()).unwrap_or_default();
-    let mut tenants = Vec::new();
-    if account.value.tenant.is_none()
-        && let Some(ids) = snapshot.member_of.get(&account.value.id)
-    {
-        for id in ids.iter() {
-            if let Some(tenant) = store.find::<Tenant>(&RecordId::Tenant(id.clone()))? {
-                tenants.push((id.clone(), tenant.value.name));
-            }
-        }
-    }
+    let tenants = match account.value.tenant {
+        None => person::tenants(store, snapshot, account.value.id)?,
+        Some(_) => Vec::new(),
+    };
     Ok(Stored { version, value: Machine { account: account.value, groups, tenants } })
 }

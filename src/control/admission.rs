@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::departure::{leave, memberships};
-use super::{Fault, Plan, find, members};
-use crate::model::{Group, Id, Member, Membership, Principal, Tenant, TenantId, Timestamp};
+use super::members::{kept, leave, memberships, seat};
+use super::{Fault, Plan};
+use crate::model::{Group, Id, Member, Principal, TenantId, Timestamp};
 use crate::snapshot::Snapshot;
 use crate::store::{Change, Cut, Expect, Kind, Order, Record, RecordId, Recorded, Store, Stored};
 
@@ -46,11 +46,7 @@ pub(super) fn settle<T>(
         regroup(member, places, &groups, plan);
     }
     for (tenant, groups) in wanted {
-        let tenant = find::<Tenant>(store, &RecordId::Tenant(tenant))?;
-        plan.expect.push((tenant.value.record_id(), Expect::Version(tenant.version)));
-        let mut found = members::found(store, &tenant.value, principal, now)?;
-        found.member.groups = groups.into_iter().map(|group| (group, Membership::Member)).collect();
-        members::put(&tenant.value, found, now, plan)?;
+        seat(store, tenant, principal, &groups, now, plan)?;
     }
     Ok(())
 }
@@ -58,9 +54,7 @@ pub(super) fn settle<T>(
 /// Plans to put a member into other groups. Who owns a group goes on owning it.
 fn regroup<T>(member: Stored<Member>, places: &Places, groups: &BTreeSet<Id>, plan: &mut Plan<T>) {
     let Stored { version, value: mut member } = member;
-    let before = &member.groups;
-    let kept = |group: &Id| before.get(group).copied().unwrap_or(Membership::Member);
-    let after: BTreeMap<_, _> = groups.iter().map(|group| (*group, kept(group))).collect();
+    let after = kept(&member.groups, groups);
     if places.groups.is_some() && after != member.groups {
         member.groups = after;
         plan.expect.push((member.record_id(), Expect::Version(version)));
@@ -102,7 +96,7 @@ fn grouped<T>(
 }
 
 fn enter<T>(group: Stored<Group>, grouped: &mut BTreeMap<TenantId, BTreeSet<Id>>, plan: &mut Plan<T>) {
-    plan.expect.push((group.value.record_id(), Expect::Version(group.version)));
+    plan.keep(&group);
     grouped.entry(group.value.tenant).or_default().insert(group.value.id);
 }
 

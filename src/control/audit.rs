@@ -165,7 +165,9 @@ impl Control {
         let mut verifier = Verifier::new(Extent::Whole);
         while let Some(entries) = export.next().await? {
             verifier = blocking(move || {
-                entries.iter().for_each(|entry| verifier.add(entry));
+                for entry in &entries {
+                    verifier.add(entry);
+                }
                 Ok(verifier)
             })
             .await?;

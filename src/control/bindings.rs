@@ -9,7 +9,7 @@ use crate::model::{
     Act, Area, Binding, Group, Id, Power, Principal, RoleId, Subject, Tenant, TenantId, Timestamp,
 };
 use crate::snapshot::Effective;
-use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, Stored, within};
+use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored, within};
 
 /// A binding to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,10 +152,11 @@ impl Control {
         authority.require(&self.snapshot(), &tenant, power(Act::Delete))?;
         self.write(authority, now, move |store| {
             let record = RecordId::Binding(tenant.clone(), id);
-            let version: Revision = find::<Binding>(store, &record)?.version;
+            let version = find::<Binding>(store, &record)?.version;
             seen.check(&record, version)?;
-            let expect = vec![(record.clone(), Expect::Version(version))];
-            Ok(Plan { expect, changes: vec![Change::Delete(record)], value: () })
+            let mut plan = Plan::new(());
+            plan.delete(record, version);
+            Ok(plan)
         })
         .await?;
         Ok(())
@@ -194,16 +195,8 @@ impl Binder<'_> {
                 members::put(&self.tenant.value, member, self.now, &mut self.plan)?;
             }
         }
-        let binding = Binding {
-            tenant: self.tenant.value.id.clone(),
-            id: draw::id()?,
-            subject,
-            role: new.role,
-            services: new.services.clone(),
-            created_at: self.now,
-        };
-        self.plan.expect.push((binding.record_id(), Expect::Absent));
-        self.plan.changes.push(Change::Put(binding.clone().into()));
+        let tenant = &self.tenant.value.id;
+        let binding = give(tenant, subject, new.role, new.services.clone(), self.now, &mut self.plan)?;
         self.plan.value.push(shown(binding, holder, &role.value));
         Ok(())
     }
@@ -226,6 +219,36 @@ impl Binder<'_> {
         self.plan.expect.push((profile.value.record(), Expect::Version(profile.version)));
         Ok(HolderEntry::Account(profile.value))
     }
+}
+
+/// Plans to give a role to somebody who is known to have access.
+pub(super) fn give<T>(
+    tenant: &TenantId,
+    subject: Subject,
+    role: RoleId,
+    services: Option<BTreeSet<String>>,
+    now: Timestamp,
+    plan: &mut Plan<T>,
+) -> Result<Binding, Fault> {
+    let tenant = tenant.clone();
+    let binding = Binding { tenant, id: draw::id()?, subject, role, services, created_at: now };
+    plan.expect.push((binding.record_id(), Expect::Absent));
+    plan.changes.push(Change::Put(binding.clone().into()));
+    Ok(binding)
+}
+
+/// Plans to take all roles in a tenant from somebody.
+pub(super) fn take_all<T>(
+    store: &Store,
+    tenant: &TenantId,
+    subject: Subject,
+    plan: &mut Plan<T>,
+) -> Result<(), Fault> {
+    let bindings = store.all::<Binding>(Some(&within(Some(tenant))))?;
+    for binding in bindings.iter().filter(|binding| binding.value.subject == subject) {
+        plan.delete(binding.value.record_id(), binding.version);
+    }
+    Ok(())
 }
 
 pub(super) fn subject(principal: Principal) -> Subject {

@@ -20,6 +20,9 @@ pub(super) struct Chain {
     at: Timestamp,
 }
 
+/// What must hold for entries to be written, what writes them, and the chain with them at its end.
+type Appended = (Vec<(RecordId, Expect)>, Vec<Change>, Chain);
+
 /// How far the clock may be behind the last entry, in milliseconds, for an entry to get that one's
 /// time: writes read the clock before they have their turn. A clock that was set back is believed.
 const BEHIND: u64 = 60_000;
@@ -54,7 +57,7 @@ impl Chain {
         store: &Store,
         changes: &[Change],
         entries: &[AuditEntry],
-    ) -> Result<(Vec<(RecordId, Expect)>, Vec<Change>, Chain), StoreError> {
+    ) -> Result<Appended, StoreError> {
         let mut append = Append { store, changes, end: self.clone(), places: HashMap::new() };
         let (mut expect, mut written) = (Vec::new(), Vec::new());
         for entry in entries {
@@ -101,9 +104,10 @@ impl Append<'_> {
 
     fn last_place(&self, tenant: &TenantId) -> Result<Option<Place>, StoreError> {
         let made = self.changes.iter().find_map(|change| match change {
-            Change::Put(Record::Tenant(made)) if made.id == *tenant => Some(made.org_id.clone()),
-            Change::Put(_) | Change::Delete(_) => None,
+            Change::Put(record) => Tenant::of_record(record).filter(|made| made.id == *tenant),
+            Change::Delete(_) => None,
         });
+        let made = made.map(|made| made.org_id.clone());
         let org_id = match made {
             Some(org_id) => Some(org_id),
             None => {
@@ -136,7 +140,7 @@ pub(super) fn told(
         let id = change.id();
         let before = store.get(&id)?.map(|stored| stored.value);
         let after = match change {
-            Change::Put(record) => Some(record),
+            Change::Put(record) => Some(record.as_ref()),
             Change::Delete(_) => None,
         };
         let deed = match (&before, after) {
@@ -232,7 +236,9 @@ fn tenant_of(snapshot: &Snapshot, record: &Record) -> Option<TenantId> {
 fn public(record: &Record) -> Result<Value, Fault> {
     let mut json = record.json().map_err(|error| StoreError::Backend(error.to_string()))?;
     if let Some(fields) = json.as_object_mut() {
-        SECRET.iter().for_each(|secret| drop(fields.remove(*secret)));
+        for secret in SECRET {
+            fields.remove(secret);
+        }
     }
     Ok(json)
 }
@@ -343,8 +349,8 @@ mod tests {
         let times: Vec<u64> = written
             .iter()
             .map(|change| match change {
-                Change::Put(Record::Audit(entry)) => entry.at.seconds(),
-                _ => 0,
+                Change::Put(record) => AuditEntry::of_record(record).map_or(0, |entry| entry.at.seconds()),
+                Change::Delete(_) => 0,
             })
             .collect();
         assert_eq!(

@@ -1,6 +1,5 @@
 //! Who is in charge of the instance: there is always a super admin left.
 
-use super::machine::governs;
 use super::{Fault, Plan};
 use crate::model::{Id, ServiceAccount, User};
 use crate::store::{Cut, Expect, Kind, Order, Record, Recorded, Store, within};
@@ -8,6 +7,11 @@ use crate::store::{Cut, Expect, Kind, Order, Record, Recorded, Store, within};
 /// Whether a user is one of those of whom there is always one left.
 pub(super) fn leads(user: &User) -> bool {
     user.super_admin && !user.disabled
+}
+
+/// The same of a service account.
+pub(super) fn governs(account: &ServiceAccount) -> bool {
+    account.super_admin && !account.disabled
 }
 
 /// Refuses what would leave no super admin but `this`: an enabled user, or a service account of the

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fault, Plan};
+use super::{Fault, Plan, tokens};
 use crate::model::{Principal, TenantId};
 use crate::snapshot::Snapshot;
-use crate::store::{Change, Cut, Expect, Kind, Order, RecordId, Store, names_within, within};
+use crate::store::{Change, Cut, Kind, Order, RecordId, Store, names_within, within};
 
 /// Plans to delete all that belongs to a tenant, each as it was looked at. `live` has all that is in
 /// the store: among a million tokens it knows at once which are limited to the tenant.
@@ -15,11 +15,11 @@ pub(super) fn clear(
     tenant: &TenantId,
     plan: &mut Plan<()>,
 ) -> Result<(), Fault> {
-    let mut accounts = Vec::new();
+    let mut accounts = BTreeSet::new();
     for kind in Kind::ALL.iter().copied().filter(|kind| is_owned(*kind)) {
         for id in clear_prefix(store, kind, &within(Some(tenant)), plan)? {
             match id {
-                RecordId::ServiceAccount(_, account) => accounts.push(account),
+                RecordId::ServiceAccount(_, account) => drop(accounts.insert(account)),
                 RecordId::Invitation(_, id) => {
                     plan.changes.push(Change::Delete(RecordId::InvitationPlace(id)));
                 }
@@ -30,23 +30,15 @@ pub(super) fn clear(
     for prefix in names_within(tenant) {
         clear_prefix(store, Kind::Name, &prefix, plan)?;
     }
-    let mut tokens = BTreeSet::new();
-    for account in accounts {
-        tokens.extend(clear_prefix(store, Kind::Token, &format!("{account}/"), plan)?);
+    for account in &accounts {
+        tokens::forget_owner(store, Principal::ServiceAccount(*account), plan)?;
     }
     let limited = live.tokens.values().filter(|token| token.tenant.as_ref() == Some(tenant));
-    for token in limited {
-        let owner = live.accounts.get(&token.owner).map(|account| account.principal);
-        let id = RecordId::Token(owner.unwrap_or(Principal::User(token.owner)), token.id);
-        if tokens.insert(id.clone())
-            && let Some(stored) = store.get(&id)?
-        {
-            delete(id, stored.version, plan);
-        }
-    }
-    for token in tokens {
-        if let RecordId::Token(_, id) = token {
-            plan.changes.push(Change::Delete(RecordId::TokenUse(id)));
+    for token in limited.filter(|token| !accounts.contains(&token.owner)) {
+        // The key says nothing of the kind of principal.
+        let id = RecordId::Token(Principal::User(token.owner), token.id);
+        if let Some(stored) = store.find(&id)? {
+            tokens::forget(&stored, plan);
         }
     }
     Ok(())
@@ -62,16 +54,10 @@ fn clear_prefix<T>(
     let all =
         Cut { kind, within: Some(prefix), order: Order::Ascending, skip: 0, take: usize::MAX, wanted: None };
     let found = store.page(&all)?.items;
-    let ids = found.iter().map(|stored| stored.value.id()).collect();
-    for stored in found {
-        delete(stored.value.id(), stored.version, plan);
+    for stored in &found {
+        plan.delete(stored.value.id(), stored.version);
     }
-    Ok(ids)
-}
-
-fn delete<T>(id: RecordId, version: u64, plan: &mut Plan<T>) {
-    plan.expect.push((id.clone(), Expect::Version(version)));
-    plan.changes.push(Change::Delete(id));
+    Ok(found.into_iter().map(|stored| stored.value.id()).collect())
 }
 
 /// Whether records of this kind have a tenant's id at the beginning of their keys.

@@ -1,7 +1,7 @@
 //! The first super admin of an empty store. There is no default credential: it is given, or drawn.
 
 use super::{Authority, Control, Fault, draw, users};
-use crate::model::{Secret, Timestamp, User, UserName};
+use crate::model::{Secret, Timestamp, UserName};
 use crate::store::{Cut, Kind, Order, Store};
 
 impl Control {
@@ -21,19 +21,7 @@ impl Control {
         let name = UserName::parse(&name).map_err(|error| Fault::invalid("user", error))?;
         let secret = given.clone().map_or_else(draw::password, Ok)?;
         let password_hash = self.hashed(name.as_str(), Some(secret.clone())).await?;
-        let id = draw::id()?;
-        let user = User {
-            id,
-            name: name.clone(),
-            first_name: String::new(),
-            last_name: String::new(),
-            password_hash,
-            super_admin: true,
-            disabled: false,
-            restricted: false,
-            created_at: now,
-            updated_at: now,
-        };
+        let user = users::super_admin(name.clone(), password_hash, now)?;
         self.write(&Authority::system(), now, move |store| match any_user(store)? {
             true => Err(Fault::Conflict("there is a user already".to_owned())),
             false => users::made(store, user.clone()),

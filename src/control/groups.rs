@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{
-    Authority, Control, Fault, Listed, Name, Plan, Prose, Search, Seen, draw, find, members, names, profile,
+    Authority, Control, Fault, Listed, Name, Plan, Prose, Search, Seen, bindings, draw, find, members, names,
+    profile,
 };
-use crate::model::{
-    Act, Area, Binding, Group, Id, Member, Membership, Power, Subject, Tenant, TenantId, Timestamp,
-};
+use crate::model::{Act, Area, Group, Id, Member, Membership, Power, Subject, Tenant, TenantId, Timestamp};
 use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored, UniqueName, within};
 
 /// What a group shall be.
@@ -150,11 +149,10 @@ impl Control {
             let record = RecordId::Group(tenant.clone(), id);
             let group = find::<Group>(store, &record)?;
             seen.check(&record, group.version)?;
-            let expect = vec![(record.clone(), Expect::Version(group.version))];
-            let mut plan = Plan { expect, changes: Vec::new(), value: () };
+            let mut plan = Plan::new(());
             forget(store, &tenant, id, &mut plan)?;
-            plan.changes.push(Change::Delete(record));
-            plan.changes.push(Change::Delete(RecordId::Name(unique(&group.value))));
+            plan.delete(record, group.version);
+            names::give_up(store, unique(&group.value), &mut plan)?;
             Ok(plan)
         })
         .await?;
@@ -179,13 +177,8 @@ fn put(store: &Store, group: Group, before: Option<Stored<Group>>) -> Result<Pla
 
 /// Takes a group out of the tenant's bindings and of its members' groups.
 fn forget(store: &Store, tenant: &TenantId, id: Id, plan: &mut Plan<()>) -> Result<(), Fault> {
-    let prefix = within(Some(tenant));
-    for binding in store.all::<Binding>(Some(&prefix))? {
-        if binding.value.subject == Subject::Group(id) {
-            plan.changes.push(Change::Delete(binding.value.record_id()));
-        }
-    }
-    for Stored { version, value: mut member } in store.all::<Member>(Some(&prefix))? {
+    bindings::take_all(store, tenant, Subject::Group(id), plan)?;
+    for Stored { version, value: mut member } in store.all::<Member>(Some(&within(Some(tenant))))? {
         if member.groups.remove(&id).is_some() {
             plan.expect.push((member.record_id(), Expect::Version(version)));
             plan.changes.push(Change::Put(member.into()));

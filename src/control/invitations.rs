@@ -9,12 +9,12 @@ use super::acceptance::{Gift, give, raise};
 use super::departure::caught_up;
 use super::members;
 use super::roles::{self, RoleEntry};
-use super::{Authority, Control, Fault, Listed, Plan, Search, Seen, draw, find, users};
+use super::{Authority, Control, Fault, Listed, Plan, Search, Seen, draw, find, names, users};
 use crate::model::{
     Act, Area, Group, Id, Invitation, InvitationPlace, InvitationStatus, InvitedRole, Power, Principal,
     Secret, Tenant, TenantId, TicketKind, Timestamp, User, UserName,
 };
-use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored, TakenName, UniqueName, within};
+use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored, within};
 
 /// How long an invitation can be accepted.
 const GOOD_FOR: Duration = Duration::from_hours(7 * 24);
@@ -173,9 +173,10 @@ impl Control {
             let record = RecordId::Invitation(tenant.clone(), id);
             let version = find::<Invitation>(store, &record)?.version;
             seen.check(&record, version)?;
-            let expect = vec![(record.clone(), Expect::Version(version))];
-            let changes = vec![Change::Delete(record), Change::Delete(RecordId::InvitationPlace(id))];
-            Ok(Plan { expect, changes, value: () })
+            let mut plan = Plan::new(());
+            plan.delete(record, version);
+            plan.changes.push(Change::Delete(RecordId::InvitationPlace(id)));
+            Ok(plan)
         })
         .await?;
         Ok(())
@@ -184,8 +185,7 @@ impl Control {
 
 /// The user of a name, if there is one.
 pub(super) fn user_of(store: &Store, name: &UserName) -> Result<Option<Stored<User>>, Fault> {
-    let taken = RecordId::Name(UniqueName::User(name.as_str().to_owned()));
-    match store.find::<TakenName>(&taken)? {
+    match names::holder(store, names::of_user(name))? {
         Some(taken) => Ok(store.find(&RecordId::User(taken.value.id))?),
         None => Ok(None),
     }
@@ -211,7 +211,7 @@ pub(super) fn newcomer(id: Id, invitation: &Invitation, now: Timestamp) -> User 
 type Outcome = Plan<Option<Invitation>>;
 
 fn outcome(value: Option<Invitation>) -> Outcome {
-    Plan { expect: Vec::new(), changes: Vec::new(), value }
+    Plan::new(value)
 }
 
 fn admitted(

@@ -12,7 +12,7 @@ use crate::model::{
     Act, Algorithm, Grants, KeyError, KeyId, ManagedRole, PublicKey, Rights, RoleId, TenantClaim, TenantId,
     TenantScope, Timestamp, TrustedKey,
 };
-use crate::store::{Change, Expect, Page, Record, RecordId, Recorded, Store, Stored, within};
+use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored, within};
 
 /// A key to be trusted.
 #[derive(Clone, Debug)]
@@ -209,11 +209,9 @@ impl Control {
             let record = RecordId::Key(owner.clone(), id.clone());
             let version = find::<TrustedKey>(store, &record)?.version;
             seen.check(&record, version)?;
-            Ok(Plan {
-                expect: vec![(record.clone(), Expect::Version(version))],
-                changes: vec![Change::Delete(record)],
-                value: (),
-            })
+            let mut plan = Plan::new(());
+            plan.delete(record, version);
+            Ok(plan)
         })
         .await?;
         Ok(())
@@ -243,7 +241,7 @@ fn put(
     if key.fallback {
         only_fallback(store, &key)?;
     }
-    Ok(Plan { expect, changes: vec![Change::Put(Record::Key(key.clone()))], value: key })
+    Ok(Plan { expect, changes: vec![Change::Put(key.clone().into())], value: key })
 }
 
 impl KeyChange {
@@ -268,7 +266,7 @@ pub(super) fn forget_tenant(store: &Store, tenant: &TenantId, plan: &mut Plan<()
             && tenants.remove(tenant)
         {
             plan.expect.push((key.record_id(), Expect::Version(version)));
-            plan.changes.push(Change::Put(Record::Key(key)));
+            plan.changes.push(Change::Put(key.into()));
         }
     }
     Ok(())

@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use super::bindings::subject;
 use super::roles::{self, RoleEntry};
-use super::{Authority, Control, Fault, Listed, Plan, Profile, Search, Seen, draw, find, profile};
+use super::{Authority, Control, Fault, Listed, Plan, Profile, Search, Seen, bindings, find, names, profile};
 use crate::model::{
-    Act, Area, Binding, Group, Id, Member, Membership, Power, Principal, RoleId, Tenant, TenantId, Timestamp,
-    UserName,
+    Act, Area, Group, Id, Member, Membership, Power, Principal, RoleId, Tenant, TenantId, Timestamp, UserName,
 };
 use crate::snapshot::{Account, Snapshot};
-use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored, TakenName, UniqueName, within};
+use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored};
 
 /// Somebody with access to a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,11 +145,9 @@ impl Control {
                 let name = profile.value.name;
                 return Err(Fault::Conflict(format!("{name:?} has access to the tenant already")));
             }
-            let expect = vec![
-                (tenant.value.record_id(), Expect::Version(tenant.version)),
-                (profile.value.record(), Expect::Version(profile.version)),
-            ];
-            let mut plan = Plan { expect, changes: Vec::new(), value: () };
+            let mut plan = Plan::new(());
+            plan.keep(&tenant);
+            plan.expect.push((profile.value.record(), Expect::Version(profile.version)));
             put(&tenant.value, found, now, &mut plan)?;
             Ok(plan)
         })
@@ -170,14 +167,10 @@ impl Control {
         authority.require(&self.snapshot(), &tenant, power(Act::Delete))?;
         self.write(authority, now, move |store| {
             let member = member_of(store, &tenant, id)?;
-            let record = member.value.record_id();
-            seen.check(&record, member.version)?;
-            let bindings = store.all::<Binding>(Some(&within(Some(&tenant))))?;
-            let own = bindings.into_iter().filter(|binding| binding.value.subject.id() == id);
-            let mut changes: Vec<Change> =
-                own.map(|binding| Change::Delete(binding.value.record_id())).collect();
-            changes.push(Change::Delete(record.clone()));
-            Ok(Plan { expect: vec![(record, Expect::Version(member.version))], changes, value: () })
+            seen.check(&member.value.record_id(), member.version)?;
+            let mut plan = Plan::new(());
+            leave(store, &member, &mut plan)?;
+            Ok(plan)
         })
         .await?;
         Ok(())
@@ -222,17 +215,53 @@ pub(super) fn put<T>(tenant: &Tenant, found: Found, now: Timestamp, plan: &mut P
     plan.expect.push((found.member.record_id(), found.expect));
     plan.changes.push(Change::Put(found.member.into()));
     if let (true, Principal::User(_), Some(role)) = (new, principal, tenant.default_role) {
-        let binding = Binding {
-            tenant: tenant.id.clone(),
-            id: draw::id()?,
-            subject: subject(principal),
-            role,
-            services: None,
-            created_at: now,
-        };
-        plan.changes.push(Change::Put(binding.into()));
+        bindings::give(&tenant.id, subject(principal), role, None, now, plan)?;
     }
     Ok(())
+}
+
+/// Plans that somebody has access to a tenant and is in just these groups of it.
+pub(super) fn seat<T>(
+    store: &Store,
+    tenant: TenantId,
+    principal: Principal,
+    groups: &BTreeSet<Id>,
+    now: Timestamp,
+    plan: &mut Plan<T>,
+) -> Result<(), Fault> {
+    let tenant = find::<Tenant>(store, &RecordId::Tenant(tenant))?;
+    plan.keep(&tenant);
+    for group in groups {
+        plan.keep(&find::<Group>(store, &RecordId::Group(tenant.value.id.clone(), *group))?);
+    }
+    let mut found = found(store, &tenant.value, principal, now)?;
+    found.member.groups = kept(&found.member.groups, groups);
+    put(&tenant.value, found, now, plan)
+}
+
+/// Groups as somebody has them who had others before: where they were something, they stay it.
+pub(super) fn kept(before: &BTreeMap<Id, Membership>, groups: &BTreeSet<Id>) -> BTreeMap<Id, Membership> {
+    let membership = |id| before.get(id).copied().unwrap_or(Membership::Member);
+    groups.iter().map(|id| (*id, membership(id))).collect()
+}
+
+/// Plans to take somebody's access to a tenant, and what they are bound to there.
+pub(super) fn leave<T>(store: &Store, member: &Stored<Member>, plan: &mut Plan<T>) -> Result<(), Fault> {
+    let Member { tenant, principal, .. } = &member.value;
+    plan.delete(member.value.record_id(), member.version);
+    bindings::take_all(store, tenant, subject(*principal), plan)
+}
+
+/// Somebody's access to tenants, as the store has it.
+pub(super) fn memberships(
+    store: &Store,
+    snapshot: &Snapshot,
+    principal: Principal,
+) -> Result<Vec<Stored<Member>>, Fault> {
+    let tenants = snapshot.member_of.get(&principal.id());
+    let ids = tenants.into_iter().flat_map(|tenants| tenants.iter());
+    let ids = ids.map(|tenant| RecordId::Member(tenant.clone(), principal));
+    Ok(ids.filter_map(|id| store.find(&id).transpose()).collect::<Result<_, _>>()?)
 }
 
 /// The access of a user or service account; the news that there is none.
@@ -279,9 +308,9 @@ pub(super) fn group_names(store: &Store, member: &Member) -> Result<Vec<InGroup>
 }
 
 fn named(store: &Store, name: &UserName) -> Result<Id, Fault> {
-    let record = RecordId::Name(UniqueName::User(name.as_str().to_owned()));
-    let taken = store.find::<TakenName>(&record)?;
-    taken.map(|taken| taken.value.id).ok_or(Fault::NotFound(record))
+    let name = names::of_user(name);
+    let taken = names::holder(store, name.clone())?;
+    taken.map(|taken| taken.value.id).ok_or(Fault::NotFound(RecordId::Name(name)))
 }
 
 /// All roles that somebody has, by bindings of their own and of their groups.

@@ -1,7 +1,7 @@
 //! Who is in which group of a tenant. Whoever owns a group manages who is in it; others need the
 //! power to, and give nobody by it what they do not have themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::members::{self, InGroup, MemberEntry};
 use super::{Authority, Control, Fault, Plan, Profile, Search, find, profile};
@@ -144,19 +144,14 @@ impl Control {
                     right.cover(&giver, &snapshot, &tenant.value.id, *id)?;
                 }
             }
-            found.member.groups = kept(&before, &groups);
-            let mut plan = Plan { expect, changes: Vec::new(), value: () };
+            found.member.groups = members::kept(&before, &groups);
+            let mut plan = Plan { expect, ..Plan::new(()) };
             members::put(&tenant.value, found, now, &mut plan)?;
             Ok(plan)
         })
         .await?;
         Ok(())
     }
-}
-
-fn kept(before: &BTreeMap<Id, Membership>, groups: &BTreeSet<Id>) -> BTreeMap<Id, Membership> {
-    let membership = |id| before.get(id).copied().unwrap_or(Membership::Member);
-    groups.iter().map(|id| (*id, membership(id))).collect()
 }
 
 /// The caller's right to manage who is in a group.
@@ -231,7 +226,7 @@ impl Edit {
         let groups: Vec<InGroup> = members::group_names(store, &self.found.member)?;
         let created_at = self.found.member.created_at;
         let value = MemberEntry { profile: self.profile, groups, created_at };
-        let mut plan = Plan { expect: self.expect, changes: Vec::new(), value };
+        let mut plan = Plan { expect: self.expect, ..Plan::new(value) };
         members::put(&self.tenant.value, self.found, now, &mut plan)?;
         Ok(plan)
     }

@@ -129,6 +129,24 @@ struct Plan<T> {
     value: T,
 }
 
+impl<T> Plan<T> {
+    /// Changes nothing yet.
+    fn new(value: T) -> Self {
+        Plan { expect: Vec::new(), changes: Vec::new(), value }
+    }
+
+    /// Takes it that a record stays as it was looked at.
+    fn keep<R: Recorded>(&mut self, stored: &Stored<R>) {
+        self.expect.push((stored.value.record_id(), Expect::Version(stored.version)));
+    }
+
+    /// Deletes a record, as it was looked at.
+    fn delete(&mut self, id: RecordId, version: Revision) {
+        self.expect.push((id.clone(), Expect::Version(version)));
+        self.changes.push(Change::Delete(id));
+    }
+}
+
 impl Control {
     /// Fails when the store cannot be read.
     pub fn new(
@@ -201,7 +219,9 @@ fn commit<T>(
         match store.commit(&expect, changes) {
             Ok(version) => {
                 *chain = end;
-                entries.iter().for_each(|entry| log(entry, version));
+                for entry in &entries {
+                    log(entry, version);
+                }
                 return Ok(Stored { version, value });
             }
             // Another node was quicker: look again.

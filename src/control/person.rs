@@ -87,7 +87,12 @@ fn whole(
     Ok(Stored { version, value: Person { user, tenants, groups } })
 }
 
-fn tenants(store: &Store, snapshot: &Snapshot, principal: Id) -> Result<Vec<(TenantId, String)>, Fault> {
+/// The tenants to which somebody has access, sorted by id, with their names.
+pub(super) fn tenants(
+    store: &Store,
+    snapshot: &Snapshot,
+    principal: Id,
+) -> Result<Vec<(TenantId, String)>, Fault> {
     let mut tenants = Vec::new();
     for id in snapshot.member_of.get(&principal).into_iter().flat_map(|tenants| tenants.iter()) {
         // One that was deleted a moment ago is no more.

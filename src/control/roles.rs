@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use super::{Authority, Control, Fault, Listed, Name, Plan, Prose, Search, Seen, draw, find, names};
 use crate::model::{
-    Act, Area, Binding, Id, ManagedRole, Power, Rights, Role, RoleId, Tenant, TenantId, Timestamp,
+    Act, Area, Binding, Id, Issuer, ManagedRole, Power, Rights, Role, RoleId, Tenant, TenantId, Timestamp,
+    TrustedKey,
 };
 use crate::snapshot::Effective;
 use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored, UniqueName, within};
@@ -187,7 +188,7 @@ impl Control {
         .await
     }
 
-    /// Deletes a role to which nobody is bound.
+    /// Deletes a role to which nobody is bound, and which no key and no issuer gives.
     pub async fn delete_role(
         &self,
         authority: &Authority,
@@ -203,15 +204,11 @@ impl Control {
             let record = RecordId::Role(tenant.value.id.clone(), id);
             let role = find::<Role>(store, &record)?;
             seen.check(&record, role.version)?;
-            unbound(store, &tenant.value.id, RoleId::Custom(id))?;
-            let mut plan = Plan {
-                expect: vec![(record.clone(), Expect::Version(role.version))],
-                changes: vec![],
-                value: (),
-            };
+            unused(store, &tenant.value.id, RoleId::Custom(id))?;
+            let mut plan = Plan::new(());
             set_default(tenant, id, false, now, &mut plan);
-            plan.changes.push(Change::Delete(record));
-            plan.changes.push(Change::Delete(RecordId::Name(unique(&role.value))));
+            plan.delete(record, role.version);
+            names::give_up(store, unique(&role.value), &mut plan)?;
             Ok(plan)
         })
         .await?;
@@ -308,12 +305,20 @@ fn set_default<T>(tenant: Stored<Tenant>, id: Id, default: bool, now: Timestamp,
     }
 }
 
-/// Refuses when anybody is bound to a role.
-fn unbound(store: &Store, tenant: &TenantId, role: RoleId) -> Result<(), Fault> {
-    let bindings = store.all::<Binding>(Some(&within(Some(tenant))))?;
-    match bindings.iter().filter(|binding| binding.value.role == role).count() {
-        0 => Ok(()),
-        1 => Err(Fault::Conflict("1 binding gives this role: delete it first".to_owned())),
-        many => Err(Fault::Conflict(format!("{many} bindings give this role: delete them first"))),
+/// Refuses when anything gives a role.
+fn unused(store: &Store, tenant: &TenantId, role: RoleId) -> Result<(), Fault> {
+    let prefix = within(Some(tenant));
+    let bindings = store.all::<Binding>(Some(&prefix))?;
+    let keys = store.all::<TrustedKey>(Some(&prefix))?;
+    let issuers = store.all::<Issuer>(Some(&prefix))?;
+    let bindings = bindings.iter().filter(|binding| binding.value.role == role).count();
+    let keys = keys.iter().filter(|key| key.value.role == Some(role)).count();
+    let issuers = issuers.iter().filter(|issuer| issuer.value.role == role).count();
+    match [(bindings, "binding"), (keys, "key"), (issuers, "issuer")].iter().find(|(count, _)| *count > 0) {
+        None => Ok(()),
+        Some((1, noun)) => Err(Fault::Conflict(format!("1 {noun} gives this role: delete it first"))),
+        Some((many, noun)) => {
+            Err(Fault::Conflict(format!("{many} {noun}s give this role: delete them first")))
+        }
     }
 }

@@ -120,7 +120,7 @@ impl Control {
         authority.require_super_admin()?;
         self.write(authority, now, move |store| {
             let user = find::<User>(store, &RecordId::User(user))?.value;
-            let mut plan = Plan { expect: Vec::new(), changes: Vec::new(), value: () };
+            let mut plan = Plan::new(());
             end_all(store, user.id, None, &mut plan)?;
             Ok(plan)
         })
@@ -134,7 +134,7 @@ impl Control {
         while self.read(move |store| Ok(!over(store, now, 1)?.is_empty())).await? {
             let sweep = move |store: &Store| {
                 let over = over(store, now, SWEPT_AT_ONCE)?;
-                let mut plan = Plan { expect: Vec::new(), changes: Vec::new(), value: over.len() };
+                let mut plan = Plan::new(over.len());
                 for session in &over {
                     delete(session, &mut plan);
                 }
@@ -161,7 +161,7 @@ pub(super) fn end_all<T>(store: &Store, user: Id, but: Option<Id>, plan: &mut Pl
 }
 
 fn ended(store: &Store, session: Id) -> Result<Plan<()>, Fault> {
-    let mut plan = Plan { expect: Vec::new(), changes: Vec::new(), value: () };
+    let mut plan = Plan::new(());
     if let Some(session) = store.find::<Session>(&RecordId::Session(session))? {
         delete(&session, &mut plan);
     }

@@ -1,7 +1,7 @@
 //! The first super admin and the first tenant, made by whoever comes first to an instance that is
 //! nobody's: one without any user and any service account of its own.
 
-use super::{Authority, Control, Fault, NewTenant, Origin, Plan, TenantChange, draw, users};
+use super::{Authority, Control, Fault, NewTenant, Origin, Plan, TenantChange, users};
 use crate::model::{Secret, TenantId, Timestamp, User, UserName};
 use crate::store::{Cut, Kind, Order, RecordId, Store, within};
 
@@ -32,23 +32,12 @@ impl Control {
             return Ok(None);
         }
         let password_hash = self.hashed(first.name.as_str(), Some(first.password)).await?;
-        let user = User {
-            id: draw::id()?,
-            name: first.name,
-            first_name: String::new(),
-            last_name: String::new(),
-            password_hash,
-            super_admin: true,
-            disabled: false,
-            restricted: false,
-            created_at: now,
-            updated_at: now,
-        };
+        let user = users::super_admin(first.name, password_hash, now)?;
         let authority = Authority::system().within(origin.address.to_string(), origin.request_id);
         let tenant = first.tenant.clone();
         let made = self.write(&authority, now, move |store| {
             if anybody(store)? {
-                return Ok(Plan { expect: Vec::new(), changes: Vec::new(), value: None });
+                return Ok(Plan::new(None));
             }
             if let Some(tenant) = tenant.clone().map(RecordId::Tenant)
                 && store.get(&tenant)?.is_some()

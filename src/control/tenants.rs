@@ -1,20 +1,18 @@
 //! Tenants: made, shown, changed, deleted. Holds the rule that an org id is used once.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use tokio::runtime::Handle;
-
+use super::departure::caught_up;
 use super::search::among;
 use super::{
     Authority, Control, Edit, Fault, LabelName, LabelValue, Lack, Listed, Name, OptionsChange, Plan, Prose,
-    Search, Seen, draw, estate, find, issuers, keys, options,
+    Search, Seen, bindings, estate, find, issuers, keys, members, names, options,
 };
 use crate::model::{
-    Act, Area, Binding, Id, ManagedRole, Member, OrgId, OrgRecord, Power, Principal, Rights, Role, RoleId,
-    Subject, Tenant, TenantId, TenantState, Timestamp, UserName,
+    Act, Area, ManagedRole, OrgId, OrgRecord, Power, Principal, Rights, Role, RoleId, Subject, Tenant,
+    TenantId, TenantState, Timestamp, UserName,
 };
-use crate::store::{Change, Expect, Page, Record, RecordId, Recorded, Store, Stored, TakenName, UniqueName};
+use crate::store::{Change, Expect, Page, RecordId, Store, Stored};
 
 /// A tenant to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +62,7 @@ impl Control {
         now: Timestamp,
     ) -> Result<Stored<Tenant>, Fault> {
         authority.require_super_admin()?;
-        let (binding, services) = (draw::id()?, self.services());
+        let services = self.services();
         self.write(authority, now, move |store| {
             let id = RecordId::Tenant(new.id.clone());
             if store.get(&id)?.is_some() {
@@ -81,14 +79,14 @@ impl Control {
             };
             let mut plan = Plan {
                 expect: vec![(id, Expect::Absent), (RecordId::Org(org_id), Expect::Absent)],
-                changes: vec![Change::Put(Record::Tenant(tenant.clone())), Change::Put(Record::Org(org))],
+                changes: vec![Change::Put(tenant.clone().into()), Change::Put(org.into())],
                 value: tenant,
             };
             if let Some(role) = plan.value.default_role {
                 plan.expect.extend(role_of(store, &new.id, role, "default_role")?.1);
             }
             if let Some(admin) = &new.admin {
-                appoint(store, admin, binding, now, &mut plan)?;
+                appoint(store, admin, now, &mut plan)?;
             }
             Ok(plan)
         })
@@ -140,7 +138,7 @@ impl Control {
                 caller.require_cover(&held, rights, None::<[&str; 0]>)?;
                 expect.extend(there);
             }
-            Ok(Plan { expect, changes: vec![Change::Put(Record::Tenant(tenant.clone()))], value: tenant })
+            Ok(Plan { expect, changes: vec![Change::Put(tenant.clone().into())], value: tenant })
         })
         .await
     }
@@ -156,23 +154,17 @@ impl Control {
         now: Timestamp,
     ) -> Result<(), Fault> {
         authority.require_super_admin()?;
-        let (published, runtime) = (self.published.clone(), Handle::current());
+        let published = self.published.clone();
         self.write(authority, now, move |store| {
             let record = RecordId::Tenant(id.clone());
             let tenant = find::<Tenant>(store, &record)?;
             seen.check(&record, tenant.version)?;
-            let mut plan = Plan {
-                expect: vec![(record.clone(), Expect::Version(tenant.version))],
-                changes: vec![],
-                value: (),
-            };
-            let revision = store.load(&[], |_| {})?;
-            runtime.block_on(published.reached(revision));
-            estate::clear(store, &published.load(), &id, &mut plan)?;
+            let mut plan = Plan::new(());
+            estate::clear(store, &*caught_up(store, &published)?, &id, &mut plan)?;
             entomb(store, &tenant.value.org_id, now, &mut plan)?;
             keys::forget_tenant(store, &id, &mut plan)?;
             issuers::forget_tenant(store, &id, &mut plan)?;
-            plan.changes.push(Change::Delete(record));
+            plan.delete(record, tenant.version);
             Ok(plan)
         })
         .await?;
@@ -223,28 +215,16 @@ pub(super) fn role_of(
 }
 
 /// Plans to give the Admin role of a tenant that is being made to a user.
-fn appoint(
-    store: &Store,
-    admin: &UserName,
-    binding: Id,
-    now: Timestamp,
-    plan: &mut Plan<Tenant>,
-) -> Result<(), Fault> {
-    let name = RecordId::Name(UniqueName::User(admin.as_str().to_owned()));
-    let Some(taken) = store.find::<TakenName>(&name)? else {
+fn appoint(store: &Store, admin: &UserName, now: Timestamp, plan: &mut Plan<Tenant>) -> Result<(), Fault> {
+    let Some(taken) = names::holder(store, names::of_user(admin))? else {
         return Err(Fault::invalid("admin", format_args!("there is no user {:?}", admin.as_str())));
     };
-    let (tenant, user) = (plan.value.id.clone(), taken.value.id);
-    let principal = Principal::User(user);
-    let member = Member { tenant: tenant.clone(), principal, groups: BTreeMap::new(), created_at: now };
+    plan.keep(&taken);
+    let (tenant, user) = (plan.value.clone(), taken.value.id);
+    let found = members::found(store, &tenant, Principal::User(user), now)?;
+    members::put(&tenant, found, now, plan)?;
     let role = RoleId::Managed(ManagedRole::Admin);
-    let binding =
-        Binding { tenant, id: binding, subject: Subject::User(user), role, services: None, created_at: now };
-    plan.expect.push((name, Expect::Version(taken.version)));
-    plan.expect.push((member.record_id(), Expect::Absent));
-    plan.expect.push((binding.record_id(), Expect::Absent));
-    plan.changes.push(Change::Put(member.into()));
-    plan.changes.push(Change::Put(binding.into()));
+    bindings::give(&tenant.id, Subject::User(user), role, None, now, plan)?;
     Ok(())
 }
 
@@ -264,6 +244,6 @@ fn entomb(store: &Store, org_id: &OrgId, now: Timestamp, plan: &mut Plan<()>) ->
     let Stored { version, value: mut org } = find::<OrgRecord>(store, &id)?;
     org.deleted_at = Some(now);
     plan.expect.push((id, Expect::Version(version)));
-    plan.changes.push(Change::Put(Record::Org(org)));
+    plan.changes.push(Change::Put(org.into()));
     Ok(())
 }

@@ -114,15 +114,13 @@ impl Control {
         self.write(authority, now, move |store| {
             holder(store, &owner, principal)?;
             let record = RecordId::Token(principal, id);
-            let Stored { version, value: token } = find::<ApiToken>(store, &record)?;
-            if !within_bounds(&caller, token.scopes, token.tenant.as_ref()) {
+            let token = find::<ApiToken>(store, &record)?;
+            if !within_bounds(&caller, token.value.scopes, token.value.tenant.as_ref()) {
                 return Err(Fault::NotFound(record));
             }
-            Ok(Plan {
-                expect: vec![(record, Expect::Version(version))],
-                changes: forgotten(&token).into(),
-                value: (),
-            })
+            let mut plan = Plan::new(());
+            forget(&token, &mut plan);
+            Ok(plan)
         })
         .await?;
         Ok(())
@@ -233,14 +231,17 @@ fn of(owner: Principal) -> String {
     format!("{}/", owner.id())
 }
 
-/// The end of a token, and of what is known of its use.
-pub(super) fn forgotten(token: &ApiToken) -> [Change; 2] {
-    [Change::Delete(token.record_id()), Change::Delete(RecordId::TokenUse(token.id))]
+/// Plans the end of a token, and of what is known of its use.
+pub(super) fn forget<T>(token: &Stored<ApiToken>, plan: &mut Plan<T>) {
+    plan.delete(token.value.record_id(), token.version);
+    plan.changes.push(Change::Delete(RecordId::TokenUse(token.value.id)));
 }
 
 /// Plans that an owner who goes leaves no token.
 pub(super) fn forget_owner<T>(store: &Store, owner: Principal, plan: &mut Plan<T>) -> Result<(), Fault> {
     let tokens = store.all::<ApiToken>(Some(&of(owner)))?;
-    plan.changes.extend(tokens.iter().flat_map(|token| forgotten(&token.value)));
+    for token in &tokens {
+        forget(token, plan);
+    }
     Ok(())
 }

@@ -11,8 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::tokens::forgotten;
-use super::{Authority, Control, Fault, Plan, blocking};
+use super::{Authority, Control, Fault, Plan, blocking, tokens};
 use crate::model::{ApiToken, Id, Timestamp, TokenUse};
 use crate::store::{Change, Expect, RecordId, Store};
 
@@ -145,11 +144,10 @@ fn take(pending: &mut Pending, used: TokenUse) {
 
 /// Plans the end of tokens, of those that still are.
 fn swept(store: &Store, due: &[RecordId]) -> Result<Plan<()>, Fault> {
-    let mut plan = Plan { expect: Vec::new(), changes: Vec::new(), value: () };
+    let mut plan = Plan::new(());
     for id in due {
         if let Some(token) = store.find::<ApiToken>(id)? {
-            plan.expect.push((id.clone(), Expect::Version(token.version)));
-            plan.changes.extend(forgotten(&token.value));
+            tokens::forget(&token, &mut plan);
         }
     }
     Ok(plan)

@@ -3,11 +3,12 @@
 
 use super::admission::{Places, settle};
 use super::charge::{another_super_admin, leads};
-use super::departure::{caught_up, delete, depart};
+use super::departure::{caught_up, depart};
+use super::names::of_user;
 use super::person::Person;
 use super::{Authority, Control, Fault, Name, Plan, Search, Seen, draw, find, names, sessions};
 use crate::model::{Id, Principal, Secret, Timestamp, User, UserName};
-use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored, UniqueName};
+use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored};
 
 /// A user to be made.
 #[derive(Clone)]
@@ -151,10 +152,8 @@ impl Control {
         self.write(authority, now, move |store| {
             let user = find::<User>(store, &RecordId::User(id))?;
             seen.check(&user.value.record_id(), user.version)?;
-            let mut plan = Plan { expect: Vec::new(), changes: Vec::new(), value: () };
-            depart(store, &*caught_up(store, &published)?, Principal::User(id), &mut plan)?;
-            delete(&user, &mut plan);
-            plan.changes.push(Change::Delete(RecordId::Name(unique(&user.value.name))));
+            let name = of_user(&user.value.name);
+            let mut plan = depart(store, &published, &user, Principal::User(id), name)?;
             if leads(&user.value) {
                 another_super_admin(store, id, &mut plan)?;
             }
@@ -181,6 +180,26 @@ impl UserChange {
     }
 }
 
+/// A super admin of whom no more is known than how they sign in.
+pub(super) fn super_admin(
+    name: UserName,
+    password_hash: Option<String>,
+    now: Timestamp,
+) -> Result<User, Fault> {
+    Ok(User {
+        id: draw::id()?,
+        name,
+        first_name: String::new(),
+        last_name: String::new(),
+        password_hash,
+        super_admin: true,
+        disabled: false,
+        restricted: false,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
 /// The writing of a user whose id nobody has. Refuses a name that somebody has.
 pub(super) fn made(store: &Store, user: User) -> Result<Plan<User>, Fault> {
     let mut plan = Plan {
@@ -188,7 +207,7 @@ pub(super) fn made(store: &Store, user: User) -> Result<Plan<User>, Fault> {
         changes: vec![Change::Put(user.clone().into())],
         value: user.clone(),
     };
-    names::take(store, unique(&user.name), None, user.id, "another user", &mut plan)?;
+    names::take(store, of_user(&user.name), None, user.id, "another user", &mut plan)?;
     Ok(plan)
 }
 
@@ -208,7 +227,7 @@ fn change_of(
         value: after.clone(),
     };
     if after.name != user.name {
-        let (name, old) = (unique(&after.name), unique(&user.name));
+        let (name, old) = (of_user(&after.name), of_user(&user.name));
         names::take(store, name, Some(old), user.id, "another user", &mut plan)?;
     }
     if after.disabled && !user.disabled {
@@ -221,10 +240,6 @@ fn change_of(
         another_super_admin(store, user.id, &mut plan)?;
     }
     Ok(plan)
-}
-
-fn unique(name: &UserName) -> UniqueName {
-    UniqueName::User(name.as_str().to_owned())
 }
 
 fn text(name: Option<Name>) -> String {

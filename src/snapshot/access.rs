@@ -338,7 +338,7 @@ mod tests {
             let mut records = BTreeMap::new();
             for (revision, (step, deleted)) in (2..).zip(steps) {
                 let record = Record::from(step);
-                let mut changes = vec![Change::Put(record.clone())];
+                let mut changes = vec![Change::Put(record.clone().into())];
                 records.insert(record.id(), record);
                 if let Some(index) = deleted {
                     let gone = index.get(&records.keys().cloned().collect::<Vec<_>>()).clone();

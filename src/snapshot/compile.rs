@@ -45,7 +45,7 @@ impl Snapshot {
         next.revision = revision;
         for change in changes {
             match change {
-                Change::Put(record) => next.put(record.clone(), revision),
+                Change::Put(record) => next.put(Record::clone(record), revision),
                 Change::Delete(id) => next.delete(id),
             }
         }
@@ -242,8 +242,8 @@ mod tests {
     impl From<Step> for Change {
         fn from(step: Step) -> Change {
             match step {
-                Step::PutTenant(tenant) => Change::Put(Record::Tenant(tenant)),
-                Step::PutKey(key) => Change::Put(Record::Key(key)),
+                Step::PutTenant(tenant) => Change::Put(tenant.into()),
+                Step::PutKey(key) => Change::Put(key.into()),
                 Step::DeleteTenant(id) => Change::Delete(RecordId::Tenant(id)),
                 Step::DeleteKey(id) => Change::Delete(RecordId::Key(None, id)),
             }
@@ -326,7 +326,7 @@ mod tests {
                 let changes: Vec<Change> = steps.into_iter().map(Change::from).collect();
                 for change in &changes {
                     match change {
-                        Change::Put(record) => drop(records.insert(record.id(), record.clone())),
+                        Change::Put(record) => drop(records.insert(record.id(), Record::clone(record))),
                         Change::Delete(id) => drop(records.remove(id)),
                     }
                 }

@@ -312,10 +312,10 @@ mod tests {
             let mut snapshot = Snapshot::new(routes.clone(), 0, []);
             for (revision, step) in (1..).zip(steps) {
                 let change = match step {
-                    Step::Put(at, claim, leeway) => Change::Put(issuer(at, claim, leeway)),
+                    Step::Put(at, claim, leeway) => Change::Put(issuer(at, claim, leeway).into()),
                     // What is held without an issuer is written by nobody.
                     Step::Keys(at, there) => match records.contains_key(&RecordId::Issuer(name(at).0, name(at).1)) {
-                        true => Change::Put(keys(at, &there)),
+                        true => Change::Put(keys(at, &there).into()),
                         false => continue,
                     },
                     Step::Remove(at) => Change::Delete(RecordId::Issuer(name(at).0, name(at).1)),
@@ -323,7 +323,7 @@ mod tests {
                 };
                 let mut changes = vec![change];
                 match &changes[0] {
-                    Change::Put(record) => drop(records.insert(record.id(), record.clone())),
+                    Change::Put(record) => drop(records.insert(record.id(), Record::clone(record))),
                     Change::Delete(id) => {
                         records.remove(id);
                         if let RecordId::Issuer(owner, issuer) = id.clone() {
@@ -354,11 +354,11 @@ mod tests {
         let first = with(vec![issuer(at, 0, 0), keys(at, &[Some(false), Some(false)])]);
         let key = |snapshot: &Snapshot, kid| snapshot.keys.issued(None, "x", kid).expect("a key").clone();
         let (one, two) = (key(&first, "1"), key(&first, "2"));
-        let next = first.after(2, &[Change::Put(keys(at, &[Some(false), Some(true)]))]);
+        let next = first.after(2, &[Change::Put(keys(at, &[Some(false), Some(true)]).into())]);
         assert!(next.keys.holds(&one) && Arc::ptr_eq(&one, &key(&next, "1")));
         assert!(!next.keys.holds(&two) && key(&next, "2").until.is_some());
         // Other conditions, another key; also when the issuer goes and comes back.
-        assert!(!next.after(3, &[Change::Put(issuer(at, 0, 1))]).keys.holds(&one));
+        assert!(!next.after(3, &[Change::Put(issuer(at, 0, 1).into())]).keys.holds(&one));
         let gone = next.after(3, &[Change::Delete(issuer(at, 0, 0).id())]);
         assert!(!gone.keys.holds(&one) && gone.keys.issued(None, "x", "1").is_none());
     }
@@ -369,7 +369,7 @@ mod tests {
         let all = [Some(false), Some(false)];
         let both = with(vec![issuer(i, 0, 0), issuer(j, 0, 0), keys(i, &all), keys(j, &all)]);
         assert!(both.keys.issued(None, "x", "1").is_none());
-        let one = both.after(2, &[Change::Put(issuer(j, 1, 0))]);
+        let one = both.after(2, &[Change::Put(issuer(j, 1, 0).into())]);
         assert!(one.keys.issued(None, "x", "1").is_some() && one.keys.issued(None, "y", "1").is_some());
     }
 
@@ -389,7 +389,7 @@ mod tests {
         }
         assert!(rings().await && !rings().await);
         // Whoever holds a later state of the same issuer sees it, and sees to it.
-        let later = snapshot.after(2, &[Change::Put(issuer(at, 0, 1))]);
+        let later = snapshot.after(2, &[Change::Put(issuer(at, 0, 1).into())]);
         let (owner, id) = name(at);
         let issuer = later.keys.issuers().get(owner.as_ref(), &id).expect("it is there");
         assert!(issuer.is_missed());

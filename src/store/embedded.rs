@@ -109,7 +109,7 @@ impl Store {
     /// The record of an id, as what it is.
     pub fn find<T: Recorded>(&self, id: &RecordId) -> Result<Option<Stored<T>>, StoreError> {
         let stored = self.get(id)?;
-        stored.map(|stored| stored.of()).transpose()
+        stored.map(Stored::of).transpose()
     }
 
     pub fn get(&self, id: &RecordId) -> Result<Option<Stored<Record>>, StoreError> {

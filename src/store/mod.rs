@@ -41,7 +41,7 @@ impl Stored<Record> {
 /// One step of a commit.
 #[derive(Clone)]
 pub enum Change {
-    Put(Record),
+    Put(Box<Record>),
     Delete(RecordId),
 }
 

@@ -72,7 +72,7 @@ mod tests {
             let id = TenantId::parse(name).expect("an id");
             let (org_id, at) = (OrgId::nth(&id, 1), Timestamp::from_seconds(1));
             let tenant = Tenant::new(id, org_id, at);
-            store.commit(&[], vec![Change::Put(Record::Tenant(tenant))]).expect("a commit");
+            store.commit(&[], vec![Change::Put(tenant.into())]).expect("a commit");
         }
         let ones: &dyn Fn(&Record) -> bool = &|record| record.id().key().ends_with('1');
         for (order, skip, take, wanted, expected, total) in [

@@ -107,6 +107,12 @@ macro_rules! records {
                     Record::$kind(record)
                 }
             }
+
+            impl From<$type> for Box<Record> {
+                fn from(record: $type) -> Box<Record> {
+                    Box::new(Record::$kind(record))
+                }
+            }
         )+
     };
 }

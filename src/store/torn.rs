@@ -134,12 +134,15 @@ fn changes(revision: Revision) -> Vec<Change> {
     let at = Timestamp::from_millis(revision);
     let (tenant, org_id) = (id(revision), OrgId::nth(&id(revision), 1));
     vec![
-        Change::Put(Record::Tenant(Tenant {
-            name: revision.to_string(),
-            description: "long ".repeat(usize::try_from(revision % 7).expect("small") * 400),
-            ..Tenant::new(tenant.clone(), org_id.clone(), at)
-        })),
-        Change::Put(Record::Org(OrgRecord { org_id, tenant, created_at: at, deleted_at: None })),
+        Change::Put(
+            Tenant {
+                name: revision.to_string(),
+                description: "long ".repeat(usize::try_from(revision % 7).expect("small") * 400),
+                ..Tenant::new(tenant.clone(), org_id.clone(), at)
+            }
+            .into(),
+        ),
+        Change::Put(OrgRecord { org_id, tenant, created_at: at, deleted_at: None }.into()),
         Change::Delete(RecordId::Tenant(id(revision + 2))),
     ]
 }
@@ -150,7 +153,7 @@ fn content(revision: Revision) -> BTreeMap<RecordId, (Revision, Record)> {
     for revision in 1..=revision {
         for change in changes(revision) {
             match change {
-                Change::Put(record) => content.insert(record.id(), (revision, record)),
+                Change::Put(record) => content.insert(record.id(), (revision, *record)),
                 Change::Delete(id) => content.remove(&id),
             };
         }

@@ -262,7 +262,8 @@ fn only_machine(dir: &tempfile::TempDir, account: Id) {
     let id = RecordId::ServiceAccount(None, account);
     let mut machine = store.find::<ServiceAccount>(&id).expect("it reads").expect("an account").value;
     machine.super_admin = true;
-    let changes = [Record::from(root), machine.into()].map(tenantry::store::Change::Put);
+    let changes =
+        [Record::from(root), machine.into()].map(|record| tenantry::store::Change::Put(record.into()));
     store.commit(&[], changes.into()).expect("a commit");
 }
 

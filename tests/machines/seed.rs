@@ -148,7 +148,7 @@ pub fn expired() -> (ApiToken, String) {
 /// Everything above, in this order.
 pub fn records() -> Vec<Change> {
     let all = [tenants(), users(), groups(), members(), vec![expired().0.into()]];
-    all.into_iter().flatten().map(Change::Put).collect()
+    all.into_iter().flatten().map(|record| Change::Put(record.into())).collect()
 }
 
 /// A directory with a store in it where the gateway's tests have theirs.

@@ -82,7 +82,7 @@ async fn restricted_users_machines_and_narrow_tokens_change_nothing_of_their_own
     let (whole, whole_text) = token(31, bob, None);
     let (robot, robot_text) = token(32, Principal::ServiceAccount(id(5)), None);
     let records = [machine(5, false).into(), narrow.into(), whole.into(), robot.into()];
-    port.commit(records.map(Change::Put).into()).await;
+    port.commit(records.map(|record| Change::Put(record.into())).into()).await;
     let profile = json!({"firstName": "Eve"});
     let password = json!({"oldPassword": PASSWORD, "newPassword": "planted-third-pass"});
     for (method, place, body) in

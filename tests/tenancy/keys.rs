@@ -104,6 +104,28 @@ async fn nobody_gives_by_a_key_what_they_do_not_have() {
 }
 
 #[tokio::test]
+async fn a_role_that_a_key_or_an_issuer_gives_stays() {
+    let port = with_tenants().await;
+    let (given, make) = role("acme", &["logs:read"]);
+    port.commit(vec![make]).await;
+    let (given, free) = (given.to_string(), port.get("/api/v1/acme/roles").await.json()["total"].clone());
+    let path = format!("/api/v1/acme/roles/{given}");
+    let issuer = json!({"id": "idp", "issuer": "https://idp.invalid", "role": given});
+    for (list, one, form) in
+        [("keys", "key", key("k", json!({ "role": given }))), ("issuers", "issuer", issuer)]
+    {
+        let added = port.post(&format!("/api/v1/acme/{list}"), &form).await;
+        assert_eq!(added.status, 201, "{}", added.text);
+        let message = port.delete(&path).await.refused(409);
+        assert_eq!(message, format!("1 {one} gives this role: delete it first"));
+        let id = form["id"].as_str().expect("an id");
+        assert_eq!(port.delete(&format!("/api/v1/acme/{list}/{id}")).await.status, 204);
+    }
+    assert_eq!(port.get("/api/v1/acme/roles").await.json()["total"], free);
+    assert_eq!(port.delete(&path).await.status, 204);
+}
+
+#[tokio::test]
 async fn others_may_not_and_strangers_may_not_even_know() {
     let port = with_tenants().await;
     assert_eq!(port.post(KEYS, &key("k", json!({}))).await.status, 201);

@@ -95,6 +95,10 @@ async fn who_is_named_becomes_admin_and_nobody_else_does() {
             assert_eq!(changed.status, if own.contains(&id) { 200 } else { 404 }, "{}", changed.text);
         }
     }
+    let body = json!({"id": "zeta", "admin": "bob", "default_role": "viewer"});
+    assert_eq!(port.post("/api/v1/tenants", &body).await.status, 200);
+    let bindings = port.get("/api/v1/zeta/bindings").await.json();
+    assert_eq!(bindings["total"], 2, "the default role of whoever comes in, and Admin: {bindings}");
     let message = make("epsilon", json!("nobody")).await.flaws(&["admin"]);
     assert!(message.contains("there is no user \"nobody\""), "{message}");
     make("epsilon", json!("a b")).await.flaws(&["admin"]);

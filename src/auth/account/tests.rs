@@ -100,7 +100,7 @@ impl Raw {
                     return Vec::new();
                 }
                 self.records.insert(record.id(), Record::clone(record));
-                vec![Change::Put(Record::clone(record))]
+                vec![Change::Put(Record::clone(record).into())]
             }
             Step::Delete(index) => {
                 let ids: Vec<RecordId> = self.records.keys().cloned().collect();

@@ -78,7 +78,7 @@ impl Control {
             return Ok(());
         }
         self.write(&Authority::system(), now, move |store| {
-            let nothing = || Plan { expect: Vec::new(), changes: Vec::new(), value: () };
+            let nothing = || Plan::new(());
             Ok(change.plan(store)?.unwrap_or_else(nothing))
         })
         .await?;

@@ -161,7 +161,7 @@ impl Control {
             let this = RecordId::Issuer(owner.clone(), id.clone());
             let issuer = find::<Issuer>(store, &this)?;
             seen.check(&this, issuer.version)?;
-            let mut plan = Plan { expect: Vec::new(), changes: Vec::new(), value: () };
+            let mut plan = Plan::new(());
             remove(store, &issuer, &mut plan)?;
             Ok(plan)
         })
@@ -221,17 +221,14 @@ fn put(store: &Store, issuer: Issuer, this: (RecordId, Expect)) -> Result<Plan<I
 }
 
 fn remove(store: &Store, issuer: &Stored<Issuer>, plan: &mut Plan<()>) -> Result<(), Fault> {
-    let this = issuer.value.record_id();
-    plan.expect.push((this.clone(), Expect::Version(issuer.version)));
-    plan.changes.push(Change::Delete(this));
+    plan.delete(issuer.value.record_id(), issuer.version);
     forget_keys(store, &issuer.value, plan)
 }
 
 fn forget_keys<T>(store: &Store, issuer: &Issuer, plan: &mut Plan<T>) -> Result<(), Fault> {
     let keys = RecordId::IssuerKeys(issuer.owner.clone(), issuer.id.clone());
     if let Some(held) = store.find::<IssuerKeys>(&keys)? {
-        plan.expect.push((keys.clone(), Expect::Version(held.version)));
-        plan.changes.push(Change::Delete(keys));
+        plan.delete(keys, held.version);
     }
     Ok(())
 }
