@@ -2,7 +2,6 @@
 //! whose, and that nothing in it can be changed or lost without being noticed.
 
 #[path = "support/control.rs"]
-#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod support;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, Method, StatusCode};
 use axum::response::Response;
 
-use crate::auth::RefusedSignIn;
+use crate::auth::{LOCKED, RefusedSignIn, WRONG_PASSWORD};
 use crate::control::{Authority, Control, RefusedWrite, Via};
 use crate::model::{Deed, TenantId, Timestamp};
 
@@ -99,11 +99,9 @@ impl Trail {
     }
 }
 
-const LOCKED: &str = "too many failed attempts before";
-
 const fn wrong(via: Via) -> &'static str {
     match via {
-        Via::Password => "the user name or the password is wrong",
+        Via::Password => WRONG_PASSWORD,
         Via::ApiToken | Via::Jwt => "the token is none that is good now",
         Via::Invitation => "the invitation is none that is good now",
         Via::Session => "the session is none that is good now",

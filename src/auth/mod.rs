@@ -24,7 +24,7 @@ pub use checker::{Attempt, Capacity, Checker, Expected, Refused};
 pub use identity::{Basis, Identity};
 pub use jwt::verify;
 pub use permit::{Denied, Permit, check, permit};
-pub use report::{RefusedSignIn, Reporter, Reports, reports};
+pub use report::{LOCKED, RefusedSignIn, Reporter, Reports, WRONG_PASSWORD, reports};
 pub use token::{Failure, OUTCOMES, credential, is_basic, is_token, user_and_password};
 
 use std::net::IpAddr;
@@ -47,6 +47,8 @@ pub struct Unchecked {
     pub user: String,
     pub password: Secret,
     pub address: IpAddr,
+    /// The tenant that they want to enter, whether or not there is one.
+    pub tenant: Box<str>,
     digest: cache::Digest,
 }
 
@@ -76,7 +78,8 @@ pub fn authenticate(
     }
     let identity = match token::shown(credential)? {
         Shown::Password(user, password) => {
-            return Ok(Reading::Password(Box::new(Unchecked { user, password, address, digest })));
+            let tenant = tenant.into();
+            return Ok(Reading::Password(Box::new(Unchecked { user, password, address, tenant, digest })));
         }
         Shown::Token(text) if Ticket::claimed(TicketKind::ApiToken, &text) => {
             bearer(snapshot, &text, now)?.identity(snapshot, tenant)?

@@ -8,6 +8,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use crate::model::{Actor, Deed, Incident, TenantId, Timestamp, UserName};
 use crate::snapshot::Snapshot;
 
+/// Why a sign-in was refused, in the words of the audit log.
+pub const WRONG_PASSWORD: &str = "the user name or the password is wrong";
+pub const LOCKED: &str = "too many failed attempts before";
+
 /// A credential that was refused, as far as it may be told of.
 #[derive(Clone, Copy, Debug)]
 pub struct RefusedSignIn<'a> {

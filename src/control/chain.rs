@@ -257,23 +257,26 @@ mod tests {
         issue(TicketKind::ApiToken, Id::from_random([1; 16]), random).expect("even enough").1
     }
 
+    fn user(id: Id, at: Timestamp) -> User {
+        User {
+            id,
+            name: UserName::parse("ann@example.com").expect("a name"),
+            first_name: String::new(),
+            last_name: String::new(),
+            password_hash: Some(PLANTED.to_owned()),
+            super_admin: false,
+            disabled: false,
+            restricted: false,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
     /// A record with every secret that its kind can have; none for a kind that has none.
     fn planted(kind: Kind) -> Option<Record> {
         let (id, at) = (Id::from_random([1; 16]), Timestamp::from_seconds(1));
-        let name = || UserName::parse("ann@example.com").expect("a name");
         Some(match kind {
-            Kind::User => Record::User(User {
-                id,
-                name: name(),
-                first_name: String::new(),
-                last_name: String::new(),
-                password_hash: Some(PLANTED.to_owned()),
-                super_admin: false,
-                disabled: false,
-                restricted: false,
-                created_at: at,
-                updated_at: at,
-            }),
+            Kind::User => Record::User(user(id, at)),
             Kind::Token => Record::Token(ApiToken {
                 id,
                 owner: Principal::User(id),
@@ -292,7 +295,7 @@ mod tests {
             Kind::Invitation => Record::Invitation(Invitation {
                 tenant: TenantId::parse("acme").expect("an id"),
                 id,
-                email: name(),
+                email: user(id, at).name,
                 roles: Vec::new(),
                 groups: std::collections::BTreeSet::new(),
                 super_admin: false,

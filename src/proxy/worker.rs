@@ -15,8 +15,8 @@ use tokio::sync::mpsc::Sender;
 use super::ids::RequestIds;
 use super::reject::Refusal;
 use super::upstream::Pool;
-use crate::auth::{self, Basis, Cache, Checker, Failure, Identity, Reading, Unchecked};
-use crate::model::{Timestamp, TokenUse};
+use crate::auth::{self, Basis, Cache, Checker, Failure, Identity, Reading, Reporter, Unchecked};
+use crate::model::{Incident, Timestamp, TokenUse};
 use crate::net::{Event, Refused};
 use crate::snapshot::{Account, Current, Reader, Service, Tenant};
 use crate::telemetry::{self, AccessWriter, Entry, ServiceSeries, Traffic};
@@ -37,6 +37,7 @@ pub struct Worker {
     reader: RefCell<Reader>,
     cache: RefCell<Cache>,
     checker: Arc<Checker>,
+    reporter: Reporter,
     pool: Pool,
     ids: RequestIds,
     counters: telemetry::Worker,
@@ -57,6 +58,8 @@ pub struct WorkerParts {
     pub access: Option<AccessWriter>,
     pub uses: Sender<TokenUse>,
     pub checker: Arc<Checker>,
+    /// Where refused passwords are handed in for the audit log.
+    pub reporter: Reporter,
 }
 
 /// The counters of one tenant at one service, or of its callers whose tenant is not known.
@@ -79,11 +82,12 @@ impl Series {
 impl Worker {
     /// Fails only when the machine has no randomness to give.
     pub fn new(parts: WorkerParts) -> Result<Rc<Self>, getrandom::Error> {
-        let WorkerParts { reader, counters, access, uses, checker } = parts;
+        let WorkerParts { reader, counters, access, uses, checker, reporter } = parts;
         Ok(Rc::new(Worker {
             reader: RefCell::new(reader),
             cache: RefCell::new(Cache::new(CACHED_TOKENS)?),
             checker,
+            reporter,
             pool: Pool::default(),
             ids: RequestIds::new()?,
             strangers: counters.traffic(&Arc::from(""), ""),
@@ -158,6 +162,11 @@ impl Worker {
     pub fn unknown(&self, failure: Failure) -> Refusal {
         self.counters.auth(failure.outcome());
         Refusal::Unauthenticated(failure)
+    }
+
+    /// Hands in what the audit log shall tell of. Waits for nothing.
+    pub fn report(&self, incident: Incident) {
+        self.reporter.report(incident);
     }
 
     /// Takes note that a caller's API token was used. Nothing waits for that to be written.

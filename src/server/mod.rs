@@ -86,7 +86,8 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
-        let orders = plane::Orders { stopped, drain: settings.drain, vitals, uses: control.uses(), checker };
+        let (uses, reporter) = (control.uses(), control.reporter());
+        let orders = plane::Orders { stopped, drain: settings.drain, vitals, uses, checker, reporter };
         let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &orders)?;
         let tasks = vec![
             following,

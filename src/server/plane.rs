@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::certificates::Watched;
 use super::vital::Vitals;
-use crate::auth::Checker;
+use crate::auth::{Checker, Reporter};
 use crate::config::Settings;
 use crate::model::TokenUse;
 use crate::net::{self, Port, Timers};
@@ -38,6 +38,8 @@ pub struct Orders {
     /// Where uses of API tokens are handed in.
     pub uses: Sender<TokenUse>,
     pub checker: Arc<Checker>,
+    /// Where refused passwords are handed in.
+    pub reporter: Reporter,
 }
 
 /// The running threads.
@@ -85,11 +87,12 @@ impl Plane {
     ) -> anyhow::Result<Plane> {
         let start = |(index, ports): (usize, Vec<Port>)| {
             let published = published.clone();
-            let Orders { stopped, drain, vitals, uses, checker } = orders.clone();
+            let Orders { stopped, drain, vitals, uses, checker, reporter } = orders.clone();
             let (counters, access) = (metrics.worker(), access.map(AccessLog::worker));
             let run = move || {
                 let part = vitals.part(format!("data-plane thread {index}"));
-                let parts = WorkerParts { reader: published.reader(), counters, access, uses, checker };
+                let parts =
+                    WorkerParts { reader: published.reader(), counters, access, uses, checker, reporter };
                 if let Err(error) = run(ports, parts, stopped, drain) {
                     tracing::error!(error = format!("{error:#}"), "a data-plane thread failed");
                 }

@@ -102,3 +102,34 @@ async fn a_new_password_unlocks_its_user() {
 async fn is_locked_for(house: &House, last: u8) {
     is_locked(&house.get_from(local(last), "acme", "ann", People::ANN).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_are_in_the_audit_log_of_the_tenant_that_they_aim_at() {
+    let house = House::open("failures: 3").await;
+    for _ in 0..4 {
+        house.get("acme", "ann", "planted-guess").await;
+    }
+    house.get_from(local(5), "no-such-tenant", "ann@example.com", "planted-guess").await;
+    let told = loop {
+        let (status, found) = house.running.api(Method::GET, "/auditlogs/search?outcome=REFUSED", None).await;
+        assert_eq!(status, StatusCode::OK);
+        let told = found["results"].as_array().expect("results").clone();
+        let has = |name: &str| told.iter().any(|entry| entry["actor"]["name"] == name);
+        let locked =
+            told.iter().any(|entry| entry["detail"].as_str().is_some_and(|why| why.contains("before")));
+        if locked && has("ann") && has("ann@example.com") {
+            break told;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    for entry in &told {
+        assert_eq!((&entry["deed"], &entry["actor"]["via"]), (&json!("SIGN_IN"), &json!("password")));
+        let of_ann = entry["actor"]["name"] == "ann";
+        let (tenant, address) = if of_ann { (json!("acme"), LOCAL) } else { (json!(null), local(5)) };
+        assert_eq!((&entry["tenant"], &entry["actor"]["address"]), (&tenant, &json!(address.to_string())));
+        assert!(!entry.to_string().contains("planted-guess"));
+    }
+    let (_, part) = house.running.api(Method::GET, "/acme/auditlogs/search?outcome=REFUSED", None).await;
+    assert_eq!(part["total"], told.iter().filter(|entry| entry["tenant"] == "acme").count());
+    house.close().await;
+}

@@ -66,6 +66,7 @@ fn estate(of: &str, member: tenantry::model::Id) -> Vec<Change> {
                 roles: Vec::new(),
                 groups: BTreeSet::new(),
                 super_admin: false,
+                invited_by: None,
                 hash: None,
                 sent_at: now(),
                 expires_at: now(),
