@@ -80,7 +80,7 @@ fn fill(folder: &Path, tenants: usize) -> Result<()> {
     for batch in numbers.chunks(BATCH) {
         let mut changes = Vec::with_capacity(2 * batch.len());
         for number in batch {
-            changes.extend(records(&name(*number))?.map(Change::Put));
+            changes.extend(records(&name(*number))?.map(|record| Change::Put(Box::new(record))));
         }
         store.commit(&[], changes)?;
     }

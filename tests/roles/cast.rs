@@ -186,7 +186,7 @@ impl Stage {
 }
 
 fn put(record: impl Into<tenantry::store::Record>) -> tenantry::store::Change {
-    tenantry::store::Change::Put(record.into())
+    tenantry::store::Change::Put(Box::new(record.into()))
 }
 
 /// Asserts of answers that they are no refusals.
