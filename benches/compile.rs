@@ -18,10 +18,10 @@ fn one_change(criterion: &mut Criterion) {
     for tenants in [1_000, 100_000] {
         let before = snapshot(tenants, vec![trusted(&signer, "bench")]);
         let changes = [
-            ("tenant added", Change::Put(tenant(tenants))),
-            ("tenant changed", Change::Put(tenant(tenants / 2))),
+            ("tenant added", Change::Put(tenant(tenants).into())),
+            ("tenant changed", Change::Put(tenant(tenants / 2).into())),
             ("tenant deleted", Change::Delete(tenant(tenants / 2).id())),
-            ("key added", Change::Put(key())),
+            ("key added", Change::Put(key().into())),
         ];
         for (name, change) in changes {
             let changes = [change];

@@ -148,7 +148,7 @@ fn fill(store: &Store) {
     for tenant in ["acme", "globex"] {
         let tenant = TenantId::parse(tenant).expect("an id");
         let org = OrgId::nth(&tenant, 1);
-        changes.push(Change::Put(Record::Tenant(Tenant::new(tenant, org, at))));
+        changes.push(Change::Put(Tenant::new(tenant, org, at).into()));
     }
     let people = [
         (ADMIN, Some(PASSWORD), None),
