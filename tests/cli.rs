@@ -82,7 +82,8 @@ fn leaves_show_an_example_and_online_ones_their_environment() {
         let opstrace = name.starts_with("ta-");
         let leaf = command.get_subcommands().next().is_none();
         if !opstrace && path.len() >= 2 && leaf
-            || ["serve", "check", "demo", "schema", "login", "man", "completions"].contains(&name.as_str())
+            || ["serve", "check", "demo", "schema", "accept", "login", "man", "completions"]
+                .contains(&name.as_str())
         {
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(after.contains("Example"), "{name} shows no example");

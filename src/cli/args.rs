@@ -11,6 +11,7 @@ use super::kestra::Auths;
 use super::keypair::KeypairCreate;
 use super::me::Me;
 use super::opstrace::{self, WHERE};
+use super::records::acceptance::Accept;
 use super::records::access::AccessTo;
 use super::records::accounts::Accounts;
 use super::records::audit::Audit;
@@ -44,6 +45,11 @@ its own --help.
 Exit codes:
   0 done · 1 failed · 2 wrong use · 3 authentication or authorisation refused
   4 no such record · 5 conflict: it exists already, or changed meanwhile";
+
+const ACCEPT: &str = "\
+Examples:
+  tenantry accept tni_0BZ6RWwXwRbECEAijcKmrf_gWf7A3Bq_1xK2yQ
+  tenantry accept --new-user --first-name Ann tni_0BZ6RWwXwRbECEAijcKmrf_gWf7A3Bq_1xK2yQ";
 
 const LOGIN: &str = "\
 Examples:
@@ -112,6 +118,13 @@ pub enum Command {
     /// Manage invitations into a tenant
     #[command(after_help = ENVIRONMENT)]
     Invitations(Invitations),
+    /// Accept an invitation: as who is signed in, or as a new user
+    #[command(
+        long_about = "Accept an invitation: as who is signed in, or with --new-user as a user who is made by it \
+            and whose password is asked for (on a terminal, else read from standard input).",
+        after_help = ACCEPT
+    )]
+    Accept(Accept),
     /// Manage API tokens: yours, a user's or a service account's
     #[command(after_help = ENVIRONMENT)]
     ApiTokens(ApiTokens),

@@ -77,6 +77,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Bindings(args) => wait(args.run()),
         Command::Access(args) => wait(args.run()),
         Command::Invitations(args) => wait(args.run()),
+        Command::Accept(args) => wait(records::acceptance::run(&args)),
         Command::ApiTokens(args) => wait(args.run()),
         Command::Keys(args) => wait(args.run()),
         Command::Issuers(args) => wait(args.run()),

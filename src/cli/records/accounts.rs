@@ -19,6 +19,7 @@ impl Kind for Account {
         example: "agent",
         options: " --tenant acme",
         path: "service-accounts",
+        list: &[],
         home: Home::Either,
         name: Some("name"),
         columns: &[

@@ -21,6 +21,7 @@ impl Kind for Binding {
         example: "2XDKrmqyHDkoGnU11wlj87",
         options: " --tenant acme",
         path: "bindings",
+        list: &[],
         home: Home::Tenant,
         name: None,
         columns: &[

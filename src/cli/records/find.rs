@@ -21,7 +21,7 @@ pub async fn id(port: &Port, table: &Table, text: &str) -> Result<String, Failur
 /// As [`id`], for the tenant that is named.
 pub async fn id_in(port: &Port, tenant: Option<&str>, table: &Table, text: &str) -> Result<String, Failure> {
     let Some(field) = table.name else { return Ok(text.to_owned()) };
-    let found = called(port, &table.path_of(tenant, &[]), field, text).await?;
+    let found = called(port, &table.path_of(tenant, table.list), field, text).await?;
     Ok(single(found, table.noun, text)?.unwrap_or_else(|| text.to_owned()))
 }
 

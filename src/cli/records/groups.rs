@@ -19,6 +19,7 @@ impl Kind for Group {
         example: "on-call",
         options: " --tenant acme",
         path: "groups",
+        list: &[],
         home: Home::Tenant,
         name: Some("name"),
         columns: &[("ID", "id"), ("NAME", "name"), ("DESCRIPTION", "description")],

@@ -20,6 +20,7 @@ impl Kind for Invitation {
         example: "2XDKrmqyHDkoGnU11wlj87",
         options: " --tenant acme",
         path: "invitations",
+        list: &["search"],
         home: Home::Tenant,
         name: None,
         columns: &[
@@ -103,6 +104,9 @@ impl Create {
             );
             return Ok(());
         }
+        eprintln!(
+            "Hand the link on as a secret: it opens once, and is not shown again. `tenantry accept` opens it."
+        );
         port.show(&answer)
     }
 }

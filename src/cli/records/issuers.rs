@@ -20,6 +20,7 @@ impl Kind for Issuer {
         example: "company",
         options: " --tenant acme",
         path: "issuers",
+        list: &[],
         home: Home::Either,
         name: None,
         columns: &[

@@ -26,6 +26,7 @@ impl Kind for Key {
         example: "f73e1cc4aa1c0a5b8d8f2a3e7b0e9d6c5a4b3c2d",
         options: " --tenant acme",
         path: "keys",
+        list: &[],
         home: Home::Either,
         name: None,
         columns: &[

@@ -1,6 +1,7 @@
 //! The commands on records: one module for each kind, which is a table of what people call things, and
 //! the forms of what can be set. What all kinds share stands here, once.
 
+pub mod acceptance;
 pub mod access;
 pub mod accounts;
 pub mod audit;
@@ -43,6 +44,8 @@ pub struct Table {
     pub options: &'static str,
     /// Where they are, below `/api/v1` or below the tenant.
     pub path: &'static str,
+    /// Where they are listed, below that.
+    pub list: &'static [&'static str],
     pub home: Home,
     /// The field by which people call one; none where that is the id.
     pub name: Option<&'static str>,
@@ -210,7 +213,9 @@ impl Table {
 impl<K: Kind> Common<K> {
     pub async fn run(&self, port: &Port) -> Result<(), Failure> {
         match self {
-            Common::List(list) => list.show(port, &K::TABLE.path(port, &[]), &[], K::TABLE.columns).await,
+            Common::List(list) => {
+                list.show(port, &K::TABLE.path(port, K::TABLE.list), &[], K::TABLE.columns).await
+            }
             Common::Get(one) => port.get(&one.path(port).await?).await,
             Common::Delete(Delete { one, yes, guard }) => {
                 if K::TABLE.asks && !yes {

@@ -21,6 +21,7 @@ impl Kind for Role {
         example: "dashboards",
         options: " --tenant acme",
         path: "roles",
+        list: &[],
         home: Home::Tenant,
         name: Some("name"),
         columns: &[

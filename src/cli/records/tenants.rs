@@ -21,6 +21,7 @@ impl Kind for Tenant {
         example: "acme",
         options: "",
         path: "tenants",
+        list: &[],
         home: Home::Instance,
         name: None,
         columns: &[

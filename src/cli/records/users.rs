@@ -22,6 +22,7 @@ impl Kind for User {
         example: "ann@example.com",
         options: "",
         path: "users",
+        list: &[],
         home: Home::Instance,
         name: Some("username"),
         columns: &[
