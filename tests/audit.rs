@@ -87,7 +87,9 @@ fn log(port: &Port) -> Vec<AuditEntry> {
 
 fn verdict(extent: Extent, entries: &[AuditEntry]) -> Verdict {
     let mut verifier = Verifier::new(extent);
-    entries.iter().for_each(|entry| verifier.add(entry));
+    for entry in entries {
+        verifier.add(entry);
+    }
     verifier.end()
 }
 

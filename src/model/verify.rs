@@ -189,7 +189,9 @@ mod tests {
 
     fn verdict(extent: Extent, log: &[AuditEntry]) -> Verdict {
         let mut verifier = Verifier::new(extent);
-        log.iter().for_each(|entry| verifier.add(entry));
+        for entry in log {
+            verifier.add(entry);
+        }
         verifier.end()
     }
 
