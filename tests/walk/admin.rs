@@ -69,6 +69,8 @@ fn expected(row: &Row, who: Who) -> Option<u16> {
         (Rule::Open, _) => Some(row.status),
         (_, _) if !known => Some(401),
         (_, Who::Lured) => Some(403),
+        (Rule::Invited, Who::Stranger) => Some(row.status),
+        (Rule::Invited, _) => Some(404),
         (_, Who::Boss) | (Rule::Known, _) => Some(row.status),
         (Rule::Super, _) => Some(403),
         (Rule::Member | Rule::Power, Who::Stranger) => Some(404),

@@ -24,7 +24,10 @@ async fn foreign_ids_answer_as_ids_that_nobody_has() {
                 ask(&scene, row, caller, (place, Aim::Missing), Aim::Own).await,
             ];
             pairs += 1;
-            if foreign != missing || foreign.0 != 404 {
+            // Where records are sought, there is nothing to be found.
+            let seeks = row.operation.contains("/history/") || row.operation.contains("/email/");
+            let nothing = place == 1 && seeks && foreign.0 == 200;
+            if foreign != missing || !(nothing || foreign.0 == 404) {
                 wrong.push(format!("{} at {place}: {foreign:?}, {missing:?}", row.operation));
             }
         }
@@ -77,6 +80,7 @@ async fn a_refusal_does_not_depend_on_whether_the_record_is_there() {
 fn places(row: &Row) -> usize {
     match row.operation {
         "DELETE /api/v1/tenants/{id}" => 0,
+        other if other.starts_with("GET /api/v1/auditlogs/") => 0,
         _ => row.template().0.matches('{').count(),
     }
 }
@@ -94,9 +98,18 @@ async fn ask(scene: &Scene, row: &Row, token: &str, path: (usize, Aim), body: Ai
     };
     let Answer { status, text, .. } = scene.port.send(request).await;
     let estates = [&scene.acme, &scene.beta, &scene.instance];
-    let ids = estates.iter().flat_map(|estate| estate.ids()).chain(["acme", "beta", "nosuch", MISSING]);
+    let ids = estates.iter().flat_map(|estate| estate.ids()).chain([
+        "acme",
+        "beta",
+        "nosuch",
+        "nobody@example.com",
+        MISSING,
+    ]);
     // The longest first: names of tenants are parts of other names.
     let mut ids: Vec<&str> = ids.filter(|id| id.len() > 3 && !id.contains('\n')).collect();
     ids.sort_by_key(|id| std::cmp::Reverse(id.len()));
-    (status.as_u16(), ids.into_iter().fold(text, |text, id| text.replace(id, "ID")))
+    let text = ids.into_iter().fold(text, |text, id| text.replace(id, "ID"));
+    // Numbers of entries, with and without leading noughts.
+    let audit = template.contains("/auditlogs/");
+    (status.as_u16(), if audit { text.replace(|c: char| c.is_ascii_digit(), "") } else { text })
 }

@@ -43,9 +43,9 @@ impl Estate {
         self.ids.get(word).unwrap_or_else(|| panic!("{}: no {word}", self.tenant))
     }
 
-    /// All ids that say nothing to somebody without access.
+    /// All ids but numbers, which mean other things as well.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.ids.values().map(String::as_str)
+        self.ids.iter().filter(|(word, _)| **word != "ENTRY").map(|(_, id)| id.as_str())
     }
 }
 
@@ -65,8 +65,11 @@ impl Scene {
 
     /// All records but those that only grow.
     fn stored(&self) -> BTreeMap<RecordId, Record> {
-        let kinds: Vec<Kind> =
-            Kind::ALL.iter().copied().filter(|kind| !matches!(kind, Kind::Audit | Kind::TokenUse)).collect();
+        let kinds: Vec<Kind> = Kind::ALL
+            .iter()
+            .copied()
+            .filter(|kind| !matches!(kind, Kind::Audit | Kind::AuditMark | Kind::TokenUse))
+            .collect();
         let mut found = BTreeMap::new();
         let put =
             |stored: tenantry::store::Stored<Record>| drop(found.insert(stored.value.id(), stored.value));
@@ -119,8 +122,12 @@ impl Scene {
             let tenant = [(Aim::Own, "acme"), (Aim::Foreign, "beta"), (Aim::Missing, "nosuch")];
             return tenant.iter().find(|(of, _)| *of == aim).expect("all are there").1.to_owned();
         }
-        if aim == Aim::Missing {
-            return MISSING.to_owned();
+        match (aim, part) {
+            // The log is long, but not so long.
+            (Aim::Missing, "{number}") => return "999999999".to_owned(),
+            (Aim::Missing, "{email}") => return "nobody@example.com".to_owned(),
+            (Aim::Missing, _) => return MISSING.to_owned(),
+            _ => {}
         }
         let comes_in = method == "PUT" && !template.contains("/membership/");
         let word = match before {
@@ -137,15 +144,24 @@ impl Scene {
             "api-tokens" if template.contains("/me/") => "OWN_TOKEN",
             "api-tokens" if template.contains("/users/") => "USER_TOKEN",
             "api-tokens" => "TOKEN",
+            "invitations" => "INVITATION",
+            "email" => "INVITED",
+            "create" => "TICKET",
+            "accept" => "STRANGERS",
+            "history" => "GROUP",
+            "auditlogs" => "ENTRY",
             other => panic!("what is {part} after {other}?"),
         };
         match (aim, word, tenants) {
             (Aim::Own, "USER" | "GUEST" | "AUTH" | "USER_TOKEN", _) => self.instance.id(word),
-            (Aim::Own, _, true) => self.acme.id(word),
+            (Aim::Own, _, true) | (Aim::Own, "ENTRY" | "GROUP" | "TICKET" | "STRANGERS", _) => {
+                self.acme.id(word)
+            }
             (Aim::Own, _, false) => self.instance.id(word),
             // Users are the instance's: no tenant's own but its machines.
             (_, "USER" | "GUEST", _) => self.beta.id("MACHINE"),
             (_, "USER_TOKEN" | "OWN_TOKEN" | "AUTH", _) => self.beta.id("TOKEN"),
+            (_, "STRANGERS", _) => self.beta.id("INVITATION"),
             (_, _, true) => self.beta.id(word),
             (_, _, false) => self.acme.id(word),
         }
@@ -228,5 +244,15 @@ async fn estate(port: &Port, tenant: &'static str, user: &str) -> Estate {
     ids.insert("GROUP", made(port, &format!("{base}/groups"), group).await);
     let binding = json!({"type": "USER", "externalId": user, "roleId": role});
     ids.insert("BINDING", made(port, &format!("{base}/bindings"), binding).await);
+    let invitations = format!("{base}/invitations");
+    let email = format!("invited-to-{tenant}@example.com");
+    let sent = port.post(&invitations, &json!({ "email": email })).await.json();
+    let link = sent["link"].as_str().expect("a link");
+    ids.insert("TICKET", link.rsplit('/').next().unwrap_or(link).to_owned());
+    ids.insert("INVITATION", sent["id"].as_str().expect("an id").to_owned());
+    ids.insert("INVITED", email);
+    ids.insert("STRANGERS", made(port, &invitations, json!({"email": "stranger@example.com"})).await);
+    let about = port.get(&format!("{base}/auditlogs/history/{}", ids["GROUP"])).await.json();
+    ids.insert("ENTRY", about["results"][0]["number"].to_string());
     Estate { tenant, ids }
 }

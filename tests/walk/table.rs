@@ -1,6 +1,6 @@
 //! The one table: who gets what from each operation of the admin port.
 
-use Rule::{Known, Member, Open, Power, Super};
+use Rule::{Invited, Known, Member, Open, Power, Super};
 
 /// Whom an operation serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Rule {
     Open,
     /// Anybody who is known, with what is their own or what they may see.
     Known,
+    /// Whom an invitation is for: here the other tenant's Admin. It does not exist for others.
+    Invited,
     /// Who has access to the tenant; it does not exist for others.
     Member,
     /// Who has a power in the tenant: its Admin, not its Viewer. It does not exist for others.
@@ -122,6 +124,32 @@ pub static ROWS: &[Row] = &[
     row("GET /api/v1/users/{id}/api-tokens", Super, 200, ""),
     row("POST /api/v1/users/{id}/api-tokens", Super, 201, r#"{"name": "new"}"#),
     row("DELETE /api/v1/users/{id}/api-tokens/{token}", Super, 204, ""),
+    row("POST /api/v1/users/{id}/unlock", Super, 204, ""),
+    // what was done
+    row("GET /api/v1/auditlogs/search", Super, 200, ""),
+    row("GET /api/v1/auditlogs/export", Super, 200, ""),
+    row("GET /api/v1/auditlogs/verify", Super, 200, ""),
+    row("GET /api/v1/auditlogs/history/{id}", Super, 200, ""),
+    row("GET /api/v1/auditlogs/{number}", Super, 200, ""),
+    row("GET /api/v1/auditlogs/{number}/diff", Super, 200, ""),
+    row("GET /api/v1/{tenant}/auditlogs/search", Power, 200, ""),
+    row("GET /api/v1/{tenant}/auditlogs/export", Power, 200, ""),
+    row("GET /api/v1/{tenant}/auditlogs/history/{id}", Power, 200, ""),
+    row("GET /api/v1/{tenant}/auditlogs/{number}", Power, 200, ""),
+    row("GET /api/v1/{tenant}/auditlogs/{number}/diff", Power, 200, ""),
+    // invitations
+    row(
+        "POST /api/v1/{tenant}/invitations",
+        Power,
+        201,
+        r#"{"email": "new@example.com", "roles": [{"id": "$ROLE"}], "groups": ["$GROUP"]}"#,
+    ),
+    row("GET /api/v1/{tenant}/invitations/search", Power, 200, ""),
+    row("GET /api/v1/{tenant}/invitations/email/{email}", Power, 200, ""),
+    row("GET /api/v1/{tenant}/invitations/{id}", Power, 200, ""),
+    row("DELETE /api/v1/{tenant}/invitations/{id}", Power, 204, ""),
+    row("POST /api/v1/invitation/create/{ticket}", Open, 200, r#"{"password": "Planted-0ther-pass"}"#),
+    row("POST /api/v1/invitation/accept/{ticket}", Invited, 200, ""),
     // a tenant's keys and issuers
     row("GET /api/v1/{tenant}/keys", Power, 200, ""),
     row("POST /api/v1/{tenant}/keys", Power, 201, r#"{"id": "new", "public_key": "$PEM", "role": "$ROLE"}"#),
