@@ -117,6 +117,17 @@ impl Form {
         let url = flaws.take("url", absolute(&self.url));
         let method = self.method.as_deref().unwrap_or("GET");
         let method = flaws.take("method", method.parse::<Method>().map_err(|_| "is no method of HTTP"));
+        let texts = [
+            ("url", Some(&self.url), 8192),
+            ("token", self.token.as_ref(), 16_384),
+            ("authorization", self.authorization.as_ref(), 22_356),
+            ("user", self.user.as_ref(), 254),
+        ];
+        for (field, text, most) in texts {
+            if text.is_some_and(|text| text.chars().count() > most) {
+                flaws.add(field, format_args!("has at most {most} characters"));
+            }
+        }
         let given = [("token", &self.token), ("authorization", &self.authorization), ("user", &self.user)];
         let mut named =
             given.into_iter().filter_map(|(field, text)| text.as_deref().map(|text| (field, text)));

@@ -52,8 +52,7 @@ impl From<Group> for Shown {
 #[serde(rename_all = "camelCase", expecting = "a JSON object")]
 #[schema(as = GroupForm)]
 pub(super) struct Form {
-    /// Nothing but the group's own id.
-    #[schema(value_type = Option<words::Id>)]
+    /// Nothing but the group's own id; not looked at in a new group, which draws its own.
     id: Option<String>,
     /// Unique in the tenant, whatever the case.
     #[schema(value_type = words::Name, required = true)]

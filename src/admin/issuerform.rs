@@ -120,7 +120,7 @@ pub(super) struct Form {
     leeway: Option<Span>,
     /// The role that its tokens have: admin, editor, viewer, writer, or the id of a tenant's own
     /// role for an issuer of that tenant.
-    #[schema(default = "editor", value_type = Option<words::Role>)]
+    #[schema(default = "editor", value_type = Option<words::IssuerRole>)]
     role: Option<String>,
     /// The claim by which a token narrows its rights: `scope` or `scp`, say. A token without it has
     /// none then.

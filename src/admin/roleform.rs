@@ -92,8 +92,7 @@ impl From<RoleEntry> for Summary {
 #[serde(rename_all = "camelCase", expecting = "a JSON object")]
 #[schema(as = RoleForm)]
 pub(super) struct Form {
-    /// Nothing but the role's own id.
-    #[schema(value_type = Option<words::RoleId>)]
+    /// Nothing but the role's own id; not looked at in a new role, which draws its own.
     id: Option<String>,
     /// Unique in the tenant, whatever the case.
     #[schema(value_type = words::Name, required = true)]

@@ -101,7 +101,7 @@ pub(super) struct Url(String);
 /// A role: admin, editor, viewer, writer, or the id of a tenant's own.
 #[derive(ToSchema)]
 #[schema(example = "viewer", min_length = 1, max_length = 100)]
-pub(super) struct Role(String);
+pub(super) struct IssuerRole(String);
 
 /// By which field a list runs, and which way.
 #[derive(ToSchema)]
