@@ -6,6 +6,7 @@ mod machines;
 
 use std::cell::Cell;
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use criterion::measurement::WallTime;
@@ -20,9 +21,11 @@ const SHOWN: usize = 1_000;
 /// As many as a thread of the data plane caches.
 const CACHED: usize = 65_536;
 const FACTOR: f64 = 1.5;
+/// Whence the requests come.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn check(snapshot: &Snapshot, cache: &mut Cache, shown: &Shown) {
-    match auth::authenticate(snapshot, cache, shown.credential.as_bytes(), &shown.tenant, NOW) {
+    match auth::authenticate(snapshot, cache, shown.credential.as_bytes(), &shown.tenant, HERE, NOW) {
         Ok(Reading::Known(identity)) => drop(black_box(identity)),
         Ok(Reading::Password(_)) => panic!("it is a token"),
         Err(failure) => panic!("{}", failure.reason()),
