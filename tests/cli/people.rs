@@ -152,8 +152,10 @@ fn rights_are_given_by_name_and_taken() {
     stage.fails(4, &format!("bindings get {id}"));
     stage.fails(5, "roles delete dashboards");
     stage.done("groups delete on-call --yes");
-    stage.done("roles delete dashboards");
+    let held = stage.fails(5, "roles delete dashboards");
+    assert!(held.contains('1'), "bob has it, for he came in while it was the default: {held}");
     stage.done(&format!("access revoke {BOB}"));
+    stage.done("roles delete dashboards");
     stage.fails(4, &format!("access get {BOB}"));
     stage.fails(4, "groups get on-call");
 }
