@@ -15,7 +15,7 @@ use tenantry::model::{
     Binding, Id, ManagedRole, Member, OrgId, Principal, RoleId, Secret, Subject, Tenant, TenantId, Timestamp,
     User, UserName,
 };
-use tenantry::store::{Change, Record, Store, TakenName, UniqueName};
+use tenantry::store::{Change, Store, TakenName, UniqueName};
 use tokio::task::JoinSet;
 
 use crate::support::door::Answer;
