@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenantry::model::{
     Grants, Invitation, InvitedRole, ManagedRole, Principal, Rights, RoleId, Timestamp, UserName,
 };
-use tenantry::store::Change;
+use tenantry::store::{Change, Record};
 
 use crate::cast::{PASSWORD, by, group, id, id_of, machine, path, tenant, tenant_id, token, user};
 use crate::support::{Answer, Port};
@@ -81,7 +81,7 @@ async fn restricted_users_machines_and_narrow_tokens_change_nothing_of_their_own
     let (narrow, narrow_text) = token(30, bob, Some(Rights::on_data(Grants::READ)));
     let (whole, whole_text) = token(31, bob, None);
     let (robot, robot_text) = token(32, Principal::ServiceAccount(id(5)), None);
-    let records = [machine(5, false).into(), narrow.into(), whole.into(), robot.into()];
+    let records: [Record; 4] = [machine(5, false).into(), narrow.into(), whole.into(), robot.into()];
     port.commit(records.map(|record| Change::Put(record.into())).into()).await;
     let profile = json!({"firstName": "Eve"});
     let password = json!({"oldPassword": PASSWORD, "newPassword": "planted-third-pass"});
@@ -122,6 +122,7 @@ async fn invitations_are_seen_by_whom_they_are_for() {
         roles: vec![InvitedRole { role: RoleId::Managed(ManagedRole::Viewer), services: None }],
         groups: [id(1)].into(),
         super_admin: false,
+        invited_by: None,
         hash: None,
         sent_at: now,
         expires_at: Timestamp::from_millis(expires),
