@@ -137,7 +137,7 @@ async fn cases(stage: &Stage) -> Vec<Case> {
         case("a revoked API token", (ACME, QUERY), bearer(&revoked), (401, "identity")),
         case("another tenant's token", (ACME, QUERY), all("beta"), (401, "identity")),
         case("another tenant", ("beta.example.com", QUERY), bearer(&viewer), (401, "identity")),
-        case("no such tenant", ("nosuch.example.com", QUERY), all("nosuch"), (401, "identity")),
+        case("no such tenant", ("nosuch.example.com", QUERY), all("nosuch"), (404, "permission")),
         push(case("a missing permission", (ACME, PUSH), bearer(&viewer), (403, "permission"))),
         case("a suspended tenant", ("idle.example.com", QUERY), all("idle"), (503, "permission")),
     ]
