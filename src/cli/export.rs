@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::connect::Connect;
 use super::client::Place;
+use super::connect::Connect;
 use super::documents::yaml;
 use super::fault::Failure;
 use super::show::{self, Format};

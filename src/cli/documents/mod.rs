@@ -127,9 +127,9 @@ impl Documents {
     }
 
     fn place(&self, index: usize) -> String {
-        self.places.get(index).map_or_else(String::new, |place| {
-            format!("{}, document {}", place.file.display(), place.nth)
-        })
+        self.places
+            .get(index)
+            .map_or_else(String::new, |place| format!("{}, document {}", place.file.display(), place.nth))
     }
 
     /// The directory of a document's file.
@@ -143,8 +143,7 @@ fn text(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     match file.as_os_str() == "-" {
         true => io::stdin().lock().take(LONGEST + 1).read_to_string(&mut text),
-        false => fs::File::open(file)
-            .and_then(|from| from.take(LONGEST + 1).read_to_string(&mut text)),
+        false => fs::File::open(file).and_then(|from| from.take(LONGEST + 1).read_to_string(&mut text)),
     }
     .with_context(unreadable)?;
     match text.len() as u64 > LONGEST {

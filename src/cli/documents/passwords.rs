@@ -39,15 +39,18 @@ impl Passwords {
                 continue;
             }
             if fields.contains_key("password") {
-                let message = "a password does not stand in a document: use passwordFrom: {env: NAME} or {file: PATH}";
+                let message =
+                    "a password does not stand in a document: use passwordFrom: {env: NAME} or {file: PATH}";
                 return Err(Failure::usage(format!("{place}, password: {message}")));
             }
-            let Some(reference) = fields.remove("passwordFrom").filter(|reference| !reference.is_null()) else {
+            let Some(reference) = fields.remove("passwordFrom").filter(|reference| !reference.is_null())
+            else {
                 continue;
             };
             let user = fields.get("email").and_then(Value::as_str).unwrap_or_default().to_lowercase();
-            let from = read(&reference, folder)
-                .ok_or_else(|| Failure::usage(format!("{place}, passwordFrom: is {{env: NAME}} or {{file: PATH}}")))?;
+            let from = read(&reference, folder).ok_or_else(|| {
+                Failure::usage(format!("{place}, passwordFrom: is {{env: NAME}} or {{file: PATH}}"))
+            })?;
             references.insert(index, Reference { user, place, from });
         }
         Ok(Passwords(references))

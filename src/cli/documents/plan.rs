@@ -33,7 +33,8 @@ fn shown(plan: &Value) -> String {
     for change in changes(plan) {
         let tenant = change["tenant"].as_str();
         if last != Some(tenant) {
-            let heading = tenant.map_or_else(|| "the instance".to_owned(), |tenant| format!("tenant {tenant}"));
+            let heading =
+                tenant.map_or_else(|| "the instance".to_owned(), |tenant| format!("tenant {tenant}"));
             text.push_str(&format!("{}{}\n", if last.is_some() { "\n" } else { "" }, printable(&heading)));
             last = Some(tenant);
         }
@@ -93,7 +94,8 @@ pub fn outcome(applied: &Value) -> Result<(), Failure> {
     match failed.is_empty() {
         true => Ok(()),
         false => {
-            let message = printable(&format!("{}\nNothing of these was done: apply again", failed.join("\n")));
+            let message =
+                printable(&format!("{}\nNothing of these was done: apply again", failed.join("\n")));
             Err(Failure::Client(ClientError::Refused { status: StatusCode::CONFLICT, message }))
         }
     }
@@ -129,8 +131,11 @@ mod tests {
     #[test]
     fn a_part_that_failed_is_a_failure() {
         assert!(outcome(&json!({"parts": [{"tenant": "a", "state": "done"}]})).is_ok());
-        let parts = json!({"parts": [{"state": "failed", "error": "why"}, {"tenant": "a", "state": "planned"}]});
-        let Err(Failure::Client(ClientError::Refused { message, .. })) = outcome(&parts) else { panic!("it is") };
+        let parts =
+            json!({"parts": [{"state": "failed", "error": "why"}, {"tenant": "a", "state": "planned"}]});
+        let Err(Failure::Client(ClientError::Refused { message, .. })) = outcome(&parts) else {
+            panic!("it is")
+        };
         assert!(message.starts_with("the instance: why\ntenant a: not tried\n"), "{message}");
     }
 }

@@ -8,11 +8,34 @@ use super::super::fault::Failure;
 
 /// What stands first in a map, in this order; the rest follows by name, lists of records last.
 const FIRST: [&str; 16] = [
-    "kind", "id", "email", "user", "serviceAccount", "instanceServiceAccount", "group", "name", "firstName",
-    "lastName", "role", "membership", "description", "state", "labels", "options",
+    "kind",
+    "id",
+    "email",
+    "user",
+    "serviceAccount",
+    "instanceServiceAccount",
+    "group",
+    "name",
+    "firstName",
+    "lastName",
+    "role",
+    "membership",
+    "description",
+    "state",
+    "labels",
+    "options",
 ];
-const LAST: [&str; 9] =
-    ["default_role", "roles", "serviceAccounts", "groups", "members", "bindings", "keys", "issuers", "public_key"];
+const LAST: [&str; 9] = [
+    "default_role",
+    "roles",
+    "serviceAccounts",
+    "groups",
+    "members",
+    "bindings",
+    "keys",
+    "issuers",
+    "public_key",
+];
 
 /// Documents, one after the other.
 pub fn yaml(documents: &[Value]) -> Result<String, Failure> {
@@ -69,8 +92,11 @@ mod tests {
         let text = prop_oneof![
             "\\PC{0,20}",
             "[ -~\n]{0,20}",
-            proptest::sample::select(vec!["yes", "no", "null", "~", "1", "0x1", "1e3", "- a", "a: b", "#", "", "---", "<<", "\u{85}", " x\n"])
-                .prop_map(str::to_owned),
+            proptest::sample::select(vec![
+                "yes", "no", "null", "~", "1", "0x1", "1e3", "- a", "a: b", "#", "", "---", "<<", "\u{85}",
+                " x\n"
+            ])
+            .prop_map(str::to_owned),
         ];
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -101,7 +127,8 @@ mod tests {
 
     #[test]
     fn names_stand_first_and_lists_last() {
-        let document = json!({"roles": [{"permissions": {}, "name": "x"}], "id": "acme", "zeal": 1, "kind": "Tenant"});
+        let document =
+            json!({"roles": [{"permissions": {}, "name": "x"}], "id": "acme", "zeal": 1, "kind": "Tenant"});
         let text = yaml(&[document]).ok().expect("YAML");
         assert_eq!(text, "---\nkind: Tenant\nid: acme\nzeal: 1\nroles:\n  - name: x\n    permissions: {}\n");
     }

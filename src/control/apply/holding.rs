@@ -109,7 +109,7 @@ impl Holding {
                 plan.expect.push((id, Expect::Absent));
             }
             if known != Some(&record) {
-                plan.changes.push(Change::Put(record));
+                plan.changes.push(Change::Put(Box::new(record)));
             }
         }
         for (name, id) in has.into_iter().filter(|(name, _)| !had.contains_key(name)) {

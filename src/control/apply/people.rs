@@ -134,7 +134,7 @@ fn plan_account(
     put(account, Expect::Version(version), plan)
 }
 
-fn put<T: Recorded + Into<Record>>(
+fn put<T: Recorded + Into<Box<Record>>>(
     record: T,
     expect: Expect,
     plan: &mut Plan<Vec<Step>>,

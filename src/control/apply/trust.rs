@@ -16,7 +16,7 @@ struct Shelf<K, T> {
     now: BTreeMap<K, T>,
 }
 
-impl<K: Ord + Clone, T: Recorded + Into<Record> + PartialEq> Shelf<K, T> {
+impl<K: Ord + Clone, T: Recorded + Into<Box<Record>> + PartialEq> Shelf<K, T> {
     fn of_instance(store: &Store, key: impl Fn(&T) -> K) -> Result<Self, Fault> {
         let all = store.all::<T>(Some(&within(None)))?;
         let read: BTreeMap<K, (Revision, T)> =
