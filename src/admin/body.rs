@@ -9,12 +9,15 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 
 use super::problem::Refusal;
 use crate::control::{Fault, Flaws};
 
 /// The largest body, in bytes.
-pub(super) const MOST: usize = 256 * 1024;
+const MOST: usize = 256 * 1024;
+/// The largest body that may be long.
+const MOST_OF_LONG: usize = 8 * 1024 * 1024;
 const IN_TIME: Duration = Duration::from_secs(10);
 
 /// A JSON body. The content type is required: a browser sends it to another origin only after
@@ -25,12 +28,26 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
-        if !is(request.headers(), &["application/json", "application/merge-patch+json"]) {
-            return Err(Refusal::MediaType);
-        }
-        let bytes = bytes(request.into_body()).await?;
-        parse(&bytes).map(Body)
+        json(request, MOST).await.map(Body)
     }
+}
+
+/// A JSON body where whole files of records come.
+pub(super) struct LongBody<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for LongBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
+        json(request, MOST_OF_LONG).await.map(LongBody)
+    }
+}
+
+async fn json<T: DeserializeOwned>(request: Request, most: usize) -> Result<T, Refusal> {
+    if !is(request.headers(), &["application/json", "application/merge-patch+json"]) {
+        return Err(Refusal::MediaType);
+    }
+    parse(&within(request.into_body(), most).await?)
 }
 
 /// Whether a body is sent as one of these types.
@@ -45,10 +62,14 @@ pub(super) fn is(headers: &HeaderMap, wanted: &[&str]) -> bool {
 
 /// A body, read whole, within bounds.
 pub(super) async fn bytes(body: axum::body::Body) -> Result<Bytes, Refusal> {
-    let whole = tokio::time::timeout(IN_TIME, Limited::new(body, MOST).collect());
+    within(body, MOST).await
+}
+
+async fn within(body: axum::body::Body, most: usize) -> Result<Bytes, Refusal> {
+    let whole = tokio::time::timeout(IN_TIME, Limited::new(body, most).collect());
     match whole.await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge { most }),
         Ok(Err(_)) => Err(Refusal::Malformed("the body broke off".to_owned())),
         Err(_elapsed) => Err(Refusal::SlowBody),
     }
@@ -68,6 +89,16 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     })?;
     json.end().map_err(|error| no_json(&error))?;
     Ok(value)
+}
+
+/// A part of a body that was read as JSON only; its faults are told of with `at` before them.
+pub(super) fn part<T: DeserializeOwned>(value: Value, at: &str, flaws: &mut Flaws) -> Option<T> {
+    let read = serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { at.to_owned() } else { format!("{at}.{path}") };
+        flaws.add(&field, error.into_inner());
+    });
+    read.ok()
 }
 
 fn no_json(error: &serde_json::Error) -> Refusal {

@@ -6,6 +6,7 @@ mod access;
 mod accountform;
 mod accounts;
 mod acls;
+mod apply;
 mod audit;
 mod auditform;
 mod auditpart;
@@ -14,6 +15,7 @@ mod bindings;
 mod body;
 mod caller;
 mod cookie;
+mod documents;
 mod etag;
 mod explain;
 mod frame;
@@ -123,6 +125,8 @@ fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(keys::read, keys::replace, keys::remove))
         .routes(routes!(keys::list_own, keys::add_own))
         .routes(routes!(keys::read_own, keys::replace_own, keys::remove_own))
+        .routes(routes!(apply::apply))
+        .routes(routes!(apply::export))
         .routes(routes!(explain::explain))
         .routes(routes!(issuers::list, issuers::add))
         .routes(routes!(issuers::read, issuers::replace, issuers::remove))

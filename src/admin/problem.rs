@@ -35,8 +35,8 @@ pub(super) enum Refusal {
     OtherSite,
     #[error("this instance has been set up already; sign in at /login")]
     SetUp,
-    #[error("the body is larger than {} KiB", super::body::MOST / 1024)]
-    TooLarge,
+    #[error("the body is larger than {} KiB", most / 1024)]
+    TooLarge { most: usize },
     #[error("the body did not arrive in time")]
     SlowBody,
     #[error("this took too long; it may have been done all the same")]
@@ -94,7 +94,7 @@ impl Refusal {
             Refusal::NoCsrf | Refusal::OtherSite => StatusCode::FORBIDDEN,
             Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
             Refusal::MediaType | Refusal::NoPlainText => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Refusal::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -124,7 +124,7 @@ impl Refusal {
     }
 
     /// What the caller is told: nothing of what is inside.
-    fn detail(&self) -> String {
+    pub(super) fn detail(&self) -> String {
         match self.status() {
             StatusCode::INTERNAL_SERVER_ERROR => {
                 tracing::error!(error = %self, "admin request failed");

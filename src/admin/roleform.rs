@@ -135,7 +135,7 @@ impl Form {
     }
 }
 
-fn read_rights(permissions: Option<Permissions>, flaws: &mut Flaws) -> Option<Rights> {
+pub(super) fn read_rights(permissions: Option<Permissions>, flaws: &mut Flaws) -> Option<Rights> {
     let Some(permissions) = permissions else { return flaws.take("permissions", Err("is missing")) };
     let mut rights = Rights::NONE;
     for (resource, actions) in permissions {

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::apply::Apply;
 use super::connect::ENVIRONMENT;
 use super::demo::Demo;
+use super::diff::Diff;
+use super::export::Export;
 use super::inspect::TokenInspect;
 use super::kestra::Auths;
 use super::keypair::KeypairCreate;
@@ -63,6 +66,30 @@ Exit codes:
 const LOGOUT: &str = "\
 Example:
   tenantry logout --url https://gw.example.com:9080";
+
+const APPLY: &str = "\
+Examples:
+  tenantry apply -f tenants.yaml --dry-run
+  tenantry apply -f tenants/ --prune --yes
+
+Exit codes:
+  0 done, or nothing to change · 1 failed · 2 wrong use, or nobody to ask · 3 authentication or
+  authorisation refused · 4 no such tenant · 5 conflict: something has changed meanwhile
+
+TENANTRY_URL, TENANTRY_USER and the other variables are as for every command: see `tenantry me --help`.";
+
+const DIFF: &str = "\
+Example:
+  tenantry diff -f tenants/ --prune
+
+Exit codes:
+  0 all is as documents say · 1 it is not, or the command failed · 2 wrong use · 3 authentication or
+  authorisation refused · 4 no such tenant";
+
+const EXPORT: &str = "\
+Examples:
+  tenantry export > everything.yaml
+  tenantry export --tenant acme --tenant globex -f tenants.yaml";
 
 /// An authentication gateway for multi-tenant back ends
 ///
@@ -137,6 +164,20 @@ pub enum Command {
     /// Read the audit log: who did what, and whether the log is whole
     #[command(after_help = ENVIRONMENT)]
     Audit(Audit),
+    /// Make what there is what documents say: tenants, people, machines, who may what
+    #[command(
+        long_about = "Make what there is what documents say. A plan is shown first: + is made, ~ changed, - deleted; \
+            then each tenant is written whole, or not at all. What documents leave out stays as it is; \
+            config/tenants.yaml shows what they look like.",
+        after_help = APPLY
+    )]
+    Apply(Apply),
+    /// Show what is not as documents say; exits 1 when there is anything
+    #[command(after_help = DIFF)]
+    Diff(Diff),
+    /// Write down what there is, as documents that apply takes back
+    #[command(after_help = EXPORT)]
+    Export(Export),
     /// Show who the admin port takes you for
     #[command(visible_alias = "whoami", after_help = ENVIRONMENT)]
     Me(Me),

@@ -17,6 +17,8 @@ pub enum Failure {
     Config(Problems),
     /// Nobody reads standard output any more, as in `tenantry … | head -1`.
     Closed,
+    /// What there is is not what it should be; that has been shown.
+    Differs,
     Other(anyhow::Error),
 }
 
@@ -44,7 +46,7 @@ impl Failure {
             Failure::Client(error) => eprintln!("error: {error}"),
             Failure::Usage(text) => eprintln!("error: {text}"),
             Failure::Config(problems) => eprintln!("{problems}"),
-            Failure::Closed => {}
+            Failure::Closed | Failure::Differs => {}
             Failure::Other(error) => eprintln!("error: {error:#}"),
         }
         ExitCode::from(self.exit() as u8)
@@ -70,6 +72,7 @@ impl Failure {
                 | ClientError::Stranger { .. },
             )
             | Failure::Config(_)
+            | Failure::Differs
             | Failure::Other(_) => Exit::Failed,
             Failure::Closed => Exit::Success,
         }

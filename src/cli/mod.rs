@@ -1,11 +1,15 @@
 //! The command line: one clap tree, and for each command what it does. The admin API is seen from the
 //! other side here, through `client`. Nothing imports this but `main`.
 
+mod apply;
 mod args;
 mod client;
 mod connect;
 mod credentials;
 mod demo;
+mod diff;
+mod documents;
+mod export;
 mod fault;
 pub mod inspect;
 mod kestra;
@@ -82,6 +86,9 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Keys(args) => wait(args.run()),
         Command::Issuers(args) => wait(args.run()),
         Command::Audit(args) => wait(records::audit::run(&args)),
+        Command::Apply(args) => wait(apply::run(&args)),
+        Command::Diff(args) => wait(diff::run(&args)),
+        Command::Export(args) => wait(export::run(&args)),
         Command::Me(args) => wait(me::run(&args)),
         Command::Login(args) => wait(session::login(&args)),
         Command::Logout(args) => wait(session::logout(&args)),

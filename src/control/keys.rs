@@ -59,7 +59,7 @@ pub struct KeyChange {
 
 impl NewKey {
     /// The record of an owner's key.
-    fn record(&self, owner: Option<&TenantId>, now: Timestamp) -> Result<TrustedKey, Fault> {
+    pub(super) fn record(&self, owner: Option<&TenantId>, now: Timestamp) -> Result<TrustedKey, Fault> {
         let conditions = self.conditions.clone();
         let (role, grants) = match (conditions.gives, owner) {
             (Some(Gives::Role(role)), _) => (Some(role), Grants::NONE),

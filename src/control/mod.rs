@@ -5,6 +5,7 @@
 mod acceptance;
 mod accounts;
 mod admission;
+pub mod apply;
 mod audit;
 mod authority;
 mod bindings;

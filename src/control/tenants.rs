@@ -178,7 +178,7 @@ impl Control {
 }
 
 /// Makes of a tenant what `change` says.
-fn amend(tenant: &mut Tenant, change: TenantChange, services: &[String]) -> Result<(), Fault> {
+pub(super) fn amend(tenant: &mut Tenant, change: TenantChange, services: &[String]) -> Result<(), Fault> {
     let TenantChange { name, description, state, labels, options, default_role } = change;
     if let Some(name) = name {
         tenant.name = name.map_or_else(|| tenant.id.as_str().to_owned(), String::from);
@@ -228,7 +228,7 @@ fn appoint(store: &Store, admin: &UserName, now: Timestamp, plan: &mut Plan<Tena
     Ok(())
 }
 
-fn unused_org_id(store: &Store, tenant: &TenantId) -> Result<OrgId, Fault> {
+pub(super) fn unused_org_id(store: &Store, tenant: &TenantId) -> Result<OrgId, Fault> {
     for nth in 1..=u32::MAX {
         let candidate = OrgId::nth(tenant, nth);
         if store.get(&RecordId::Org(candidate.clone()))?.is_none() {

@@ -34,6 +34,10 @@ impl<const MOST: usize> Line<MOST> {
         bounded(&text, MOST, |_| false)?;
         Ok(Line(text))
     }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl<const MOST: usize> From<Line<MOST>> for String {

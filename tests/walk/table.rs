@@ -98,6 +98,9 @@ pub static ROWS: &[Row] = &[
     row("PUT /api/v1/issuers/{id}", Super, 200, r#"{"issuer": "https://idp.example.com/new"}"#),
     row("DELETE /api/v1/issuers/{id}", Super, 204, ""),
     row("POST /api/v1/explain", Super, 200, r#"{"url": "http://127.0.0.1/t/acme/x"}"#),
+    // all of it as documents
+    row("POST /api/v1/apply", Super, 200, r#"{"documents": [{"kind": "User", "email": "new@example.com"}]}"#),
+    row("GET /api/v1/export", Super, 200, ""),
     // the instance's service accounts
     row("GET /api/v1/service-accounts", Super, 200, ""),
     row("POST /api/v1/service-accounts", Super, 200, r#"{"name": "new", "tenants": ["acme"]}"#),

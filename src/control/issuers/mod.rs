@@ -39,7 +39,7 @@ pub struct Terms {
 }
 
 impl Terms {
-    fn record(&self, owner: Option<TenantId>, id: Slug, created_at: Timestamp) -> Issuer {
+    pub(super) fn record(&self, owner: Option<TenantId>, id: Slug, created_at: Timestamp) -> Issuer {
         let terms = self.clone();
         Issuer {
             id,
@@ -225,7 +225,7 @@ fn remove(store: &Store, issuer: &Stored<Issuer>, plan: &mut Plan<()>) -> Result
     forget_keys(store, &issuer.value, plan)
 }
 
-fn forget_keys<T>(store: &Store, issuer: &Issuer, plan: &mut Plan<T>) -> Result<(), Fault> {
+pub(super) fn forget_keys<T>(store: &Store, issuer: &Issuer, plan: &mut Plan<T>) -> Result<(), Fault> {
     let keys = RecordId::IssuerKeys(issuer.owner.clone(), issuer.id.clone());
     if let Some(held) = store.find::<IssuerKeys>(&keys)? {
         plan.delete(keys, held.version);

@@ -1,0 +1,189 @@
+//! Files of documents: found, read, written; and which file a refusal speaks of. Knows YAML, and of
+//! documents no more than their kind.
+
+mod passwords;
+mod plan;
+mod write;
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use serde_json::Value;
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
+
+use super::client::ClientError;
+use super::fault::Failure;
+
+pub use passwords::Passwords;
+pub use plan::{is_empty, outcome, print};
+pub use write::yaml;
+
+/// The longest file, in bytes.
+const LONGEST: u64 = 8 * 1024 * 1024;
+
+/// Where documents stand.
+#[derive(clap::Args, Debug)]
+pub struct Files {
+    /// A file of YAML documents, or a directory of *.yaml files; - for standard input
+    #[arg(long = "file", short = 'f', value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// Documents as they were read, and where each was.
+pub struct Documents {
+    pub values: Vec<Value>,
+    places: Vec<Place>,
+}
+
+/// The nth document of a file, from 1.
+struct Place {
+    file: PathBuf,
+    nth: usize,
+}
+
+impl Files {
+    /// All documents: files of a directory in the order of their names.
+    pub fn read(&self) -> Result<Documents, Failure> {
+        let mut documents = Documents { values: Vec::new(), places: Vec::new() };
+        for path in &self.files {
+            let is_folder = path.as_os_str() != "-" && path.is_dir();
+            let files = if is_folder { within(path)? } else { vec![path.clone()] };
+            for file in files {
+                documents.read(file)?;
+            }
+        }
+        Ok(documents)
+    }
+}
+
+fn within(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable = || format!("cannot read {}", folder.display());
+    let entries = fs::read_dir(folder).with_context(unreadable)?;
+    let files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let mut files = files.with_context(unreadable)?;
+    files.retain(|file| file.extension().is_some_and(|end| end == "yaml" || end == "yml") && file.is_file());
+    files.sort();
+    match files.is_empty() {
+        true => Err(Failure::usage(format!("there is no *.yaml file in {}", folder.display()))),
+        false => Ok(files),
+    }
+}
+
+impl Documents {
+    fn read(&mut self, file: PathBuf) -> Result<(), Failure> {
+        let options = serde_saphyr::options! {
+            duplicate_keys: DuplicateKeyPolicy::Error,
+            merge_keys: MergeKeyPolicy::AsOrdinary,
+            // `off` and `yes` are texts.
+            strict_booleans: true,
+            with_snippet: false,
+        };
+        let text = text(&file)?;
+        let read: Result<Vec<Value>, _> = serde_saphyr::from_multiple_with_options(&text, options);
+        let values = read.map_err(|error| Failure::Other(anyhow!("{}: {error}", file.display())))?;
+        for (nth, value) in values.into_iter().enumerate() {
+            self.values.push(value);
+            self.places.push(Place { file: file.clone(), nth: nth + 1 });
+        }
+        Ok(())
+    }
+
+    /// A refusal in which documents are told of by their files.
+    pub fn located(&self, error: ClientError) -> Failure {
+        match error {
+            ClientError::Refused { status, message } => {
+                Failure::Client(ClientError::Refused { status, message: self.relocated(&message) })
+            }
+            other => other.into(),
+        }
+    }
+
+    /// `documents[3].roles[0]: …` becomes `acme.yaml, document 2, roles[0]: …`.
+    fn relocated(&self, message: &str) -> String {
+        let mut told = String::with_capacity(message.len());
+        let mut rest = message;
+        while let Some((before, after)) = rest.split_once("documents[") {
+            told.push_str(before);
+            let end = after.find(']').unwrap_or(0);
+            let place = after[..end].parse().ok().and_then(|nth: usize| self.places.get(nth));
+            match place {
+                Some(Place { file, nth }) => {
+                    told.push_str(&format!("{}, document {nth}", file.display()));
+                    rest = &after[end + 1..];
+                    if let Some(field) = rest.strip_prefix('.') {
+                        told.push_str(", ");
+                        rest = field;
+                    }
+                }
+                None => {
+                    told.push_str("documents[");
+                    rest = after;
+                }
+            }
+        }
+        told + rest
+    }
+
+    fn place(&self, index: usize) -> String {
+        self.places
+            .get(index)
+            .map_or_else(String::new, |place| format!("{}, document {}", place.file.display(), place.nth))
+    }
+
+    /// The directory of a document's file.
+    fn folder(&self, index: usize) -> Option<&Path> {
+        self.places.get(index)?.file.parent()
+    }
+}
+
+fn text(file: &Path) -> Result<String, Failure> {
+    let unreadable = || format!("cannot read {}", file.display());
+    let mut text = String::new();
+    match file.as_os_str() == "-" {
+        true => io::stdin().lock().take(LONGEST + 1).read_to_string(&mut text),
+        false => fs::File::open(file).and_then(|from| from.take(LONGEST + 1).read_to_string(&mut text)),
+    }
+    .with_context(unreadable)?;
+    match text.len() as u64 > LONGEST {
+        true => Err(Failure::usage(format!("{} has more than {} MiB", file.display(), LONGEST >> 20))),
+        false => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn documents(files: &[(&str, &str)]) -> Result<Documents, Failure> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).expect("a file");
+        }
+        Files { files: vec![folder.path().to_owned()] }.read()
+    }
+
+    #[test]
+    fn refusals_name_file_document_and_field() {
+        let files = [("b.yaml", "a: 1\n---\nb: 2\n"), ("a.yml", "c: 3\n"), ("c.txt", "no: [")];
+        let read = documents(&files).ok().expect("documents");
+        assert_eq!(read.values.len(), 3);
+        let told = read.relocated("documents[2].roles[0].name: x; documents[0]: y; documents[7]: z");
+        let told: Vec<_> = told.split("; ").collect();
+        assert!(told[0].ends_with("b.yaml, document 2, roles[0].name: x"), "{told:?}");
+        assert!(told[1].ends_with("a.yml, document 1: y"), "{told:?}");
+        assert_eq!(told[2], "documents[7]: z");
+    }
+
+    #[test]
+    fn what_is_no_yaml_names_the_line() {
+        let failure = |text: &str| match documents(&[("a.yaml", text)]) {
+            Err(Failure::Other(error)) => error.to_string(),
+            _ => panic!("{text:?} is read"),
+        };
+        assert!(failure("a: 1\n---\nb: [\n").contains("a.yaml: "));
+        assert!(failure("a: 1\nb: 2\na: 3\n").contains("line 3"));
+        assert!(matches!(documents(&[]), Err(Failure::Usage(_))));
+    }
+}
