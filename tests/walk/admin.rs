@@ -125,8 +125,10 @@ fn path(scene: &Scene, row: &Row, actor: &Actor) -> String {
 }
 
 async fn send(scene: &mut Scene, row: &Row, actor: &Actor, path: &str, nth: usize) -> Answer {
-    let client = reqwest::Client::builder().local_address(actor.address(nth)).build().expect("a client");
-    let usual = std::mem::replace(&mut scene.port.client, client);
+    let usual = scene.port.client.clone();
+    if let Some(address) = actor.address(nth) {
+        scene.port.client = reqwest::Client::builder().local_address(address).build().expect("a client");
+    }
     let method = row.method().parse::<Method>().expect("a method");
     let request = actor.request(&scene.port, &method, path, nth);
     let body = scene.body(row.body, Aim::Own);
@@ -145,6 +147,11 @@ fn told(scene: &Scene, actor: &Actor, answer: &Answer, asked: &str) -> Vec<Strin
     if matches!(actor.who, Who::Viewer | Who::Admin | Who::Boss) {
         return Vec::new();
     }
-    let told = |id: &&str| answer.text.contains(*id) && !asked.contains(*id);
+    // Whoever is invited sees their own invitation; a ticket stands for its address.
+    let (own, named) = (scene.acme.id("STRANGERS"), scene.acme.id("INVITED"));
+    let theirs = |id: &str| {
+        (id == own && actor.who == Who::Stranger) || (id == named && asked.contains(scene.acme.id("TICKET")))
+    };
+    let told = |id: &&str| answer.text.contains(*id) && !asked.contains(*id) && !theirs(id);
     scene.acme.ids().filter(told).map(str::to_owned).collect()
 }
