@@ -8,6 +8,7 @@ use super::apply::Apply;
 use super::connect::ENVIRONMENT;
 use super::demo::Demo;
 use super::diff::Diff;
+use super::explain::Explain;
 use super::export::Export;
 use super::inspect::TokenInspect;
 use super::kestra::Auths;
@@ -90,6 +91,13 @@ const EXPORT: &str = "\
 Examples:
   tenantry export > everything.yaml
   tenantry export --tenant acme --tenant globex -f tenants.yaml";
+
+const EXPLAIN: &str = "\
+Examples:
+  tenantry explain --url https://acme.example.com/api/v1/push --method POST --token - < agent.token
+  tenantry explain --url http://acme.localhost:8080/prometheus/api/v1/labels --user ann@example.com
+
+Nothing is sent to a back end, and no attempt is counted. For super admins.";
 
 /// An authentication gateway for multi-tenant back ends
 ///
@@ -178,6 +186,9 @@ pub enum Command {
     /// Write down what there is, as documents that apply takes back
     #[command(after_help = EXPORT)]
     Export(Export),
+    /// Explain what the gateway would do with a request, step by step, and why
+    #[command(after_help = EXPLAIN)]
+    Explain(Explain),
     /// Show who the admin port takes you for
     #[command(visible_alias = "whoami", after_help = ENVIRONMENT)]
     Me(Me),

@@ -54,6 +54,39 @@ pub struct Connect {
     pub output: Format,
 }
 
+/// The same for a command that needs the plain names for something else.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Admin port")]
+pub struct Aside {
+    /// The URL of the admin port
+    #[arg(long, env = "TENANTRY_URL", default_value = "http://127.0.0.1:9080", value_name = "URL")]
+    admin_url: String,
+    /// The user to sign in as; the password comes from TENANTRY_PASSWORD, a file or the terminal
+    #[arg(long, env = "TENANTRY_USER", value_name = "NAME")]
+    admin_user: Option<String>,
+    /// A file that holds that user's password; one newline at its end is not part of it
+    #[arg(long, env = "TENANTRY_PASSWORD_FILE", value_name = "FILE")]
+    admin_password_file: Option<PathBuf>,
+    /// A PEM file of certificate authorities: only these are believed, instead of the system's
+    #[arg(long, env = "TENANTRY_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// How to show the answer
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+impl Aside {
+    pub fn connect(&self) -> Connect {
+        Connect {
+            url: self.admin_url.clone(),
+            user: self.admin_user.clone(),
+            password_file: self.admin_password_file.clone(),
+            ca: self.ca.clone(),
+            output: self.output,
+        }
+    }
+}
+
 /// Whose records a command is about.
 pub trait Whose: clap::Args {
     /// The tenant that is meant; none for the instance.

@@ -9,6 +9,7 @@ mod credentials;
 mod demo;
 mod diff;
 mod documents;
+mod explain;
 mod export;
 mod fault;
 pub mod inspect;
@@ -88,6 +89,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Audit(args) => wait(records::audit::run(&args)),
         Command::Apply(args) => wait(apply::run(&args)),
         Command::Diff(args) => wait(diff::run(&args)),
+        Command::Explain(args) => wait(explain::run(&args)),
         Command::Export(args) => wait(export::run(&args)),
         Command::Me(args) => wait(me::run(&args)),
         Command::Login(args) => wait(session::login(&args)),
