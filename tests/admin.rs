@@ -64,6 +64,7 @@ async fn everything_but_health_and_the_document_needs_credentials() {
         "/-/healthy",
         "/-/ready",
         "/api/v1/auths",
+        "/api/v1/invitation/create/{ticket}",
         "/api/v1/openapi.json",
         "/api/v1/setup",
         "/api/v1/validate-password",

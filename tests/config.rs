@@ -121,9 +121,9 @@ fn the_schema_closes_every_section() {
     }
     let schema = config::schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    // The file, listener, limits, two of TLS, admin, store, issuers, login, service, rule, timeouts,
-    // telemetry, access log.
-    assert_eq!(closed(&schema, "the file"), 14);
+    // The file, listener, limits, two of TLS, admin, store, issuers, audit, login, service, rule,
+    // timeouts, telemetry, access log.
+    assert_eq!(closed(&schema, "the file"), 15);
     let services = &schema["properties"]["services"]["additionalProperties"];
     assert_eq!(services["required"], serde_json::json!(["match", "upstream"]));
     assert_eq!(schema["required"], Value::Null);

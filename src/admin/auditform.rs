@@ -30,8 +30,10 @@ pub(super) struct FilterQuery {
     resource: Option<String>,
     /// About which record.
     id: Option<String>,
+    /// What was done, or tried.
     #[param(value_type = Option<words::Deed>, inline)]
     deed: Option<String>,
+    /// How it ended.
     #[param(value_type = Option<words::Outcome>, inline)]
     outcome: Option<String>,
     /// From this moment on.

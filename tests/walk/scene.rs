@@ -81,7 +81,7 @@ impl Scene {
     fn undo(&self) -> Vec<Change> {
         let now = self.stored();
         let put = self.kept.iter().filter(|(id, record)| now.get(id) != Some(record));
-        let put = put.map(|(_, record)| Change::Put(record.clone()));
+        let put = put.map(|(_, record)| Change::Put(record.clone().into()));
         let gone = now.keys().filter(|id| !self.kept.contains_key(id)).cloned().map(Change::Delete);
         put.chain(gone).collect()
     }
