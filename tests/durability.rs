@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use tenantry::model::{AuditEntry, Tenant, TenantId};
 use tenantry::store::{Kind, RecordId, Recorded, Store, Stored};
 use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
 
 const ROUNDS: usize = 20;
 /// In each round, unless it is killed before.
@@ -70,17 +72,25 @@ async fn killed_after(dir: &Path, fatal: usize, round: usize, acknowledged: &mut
     let mut process = Process::start(serve(dir)).await;
     let url = format!("http://{}/api/v1/tenants", process.admin().await);
     let count = Arc::new(Count { acknowledged: AtomicUsize::new(0), fatal, now: Notify::new() });
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| tokio::spawn(write(client(), url.clone(), writer, round, count.clone())))
-        .collect();
-    count.now.notified().await;
-    process.signal(Signal::SIGKILL);
-    process.end().await;
+    let writers = (0..WRITERS).map(|writer| write(client(), url.clone(), writer, round, count.clone()));
+    let mut writers: JoinSet<_> = writers.collect();
     let mut tried = 0;
-    for writer in writers {
-        let (told, count) = writer.await.expect("no panic");
+    let mut take = |ended: Result<(Acknowledged, usize), JoinError>| {
+        let (told, count) = ended.expect("no panic");
         acknowledged.extend(told);
         tried += count;
+    };
+    loop {
+        tokio::select! {
+            () = count.now.notified() => break,
+            ended = writers.join_next() => take(ended.expect("it is killed before all is written")),
+        }
+    }
+    process.signal(Signal::SIGKILL);
+    let end = process.end().await;
+    assert_eq!(end.signal(), Some(Signal::SIGKILL as i32), "{end}: {}", process.log());
+    while let Some(ended) = writers.join_next().await {
+        take(ended);
     }
     tried
 }
