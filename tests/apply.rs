@@ -9,6 +9,8 @@ mod desk;
 mod flaws;
 #[path = "apply/plans.rs"]
 mod plans;
+#[path = "apply/program.rs"]
+mod program;
 #[path = "apply/prune.rs"]
 mod prune;
 #[path = "apply/secrets.rs"]
@@ -20,3 +22,10 @@ mod support;
 #[path = "roles/cast.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod cast;
+
+#[path = "cli/run.rs"]
+mod run;
+
+#[path = "cli/served.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod served;

@@ -13,6 +13,7 @@ use super::prompt;
 const PATH: &str = "/api/v1/apply";
 
 #[derive(clap::Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Apply {
     #[command(flatten)]
     files: Files,

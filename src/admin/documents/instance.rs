@@ -14,6 +14,8 @@ use crate::model::{Secret, Slug, UserName};
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a map of fields")]
 #[schema(as = UserDocument)]
 pub(super) struct UserForm {
+    #[expect(dead_code, reason = "has been looked at")]
+    kind: UserKind,
     /// By what the user signs in: this names the document's user.
     #[schema(value_type = words::UserName)]
     email: String,
@@ -29,6 +31,12 @@ pub(super) struct UserForm {
     /// Of a user who is made; with `resetPasswords` also of one who is there. It is never shown.
     #[schema(value_type = Option<words::NewPassword>)]
     password: Option<String>,
+}
+
+/// The kind of these documents.
+#[derive(Deserialize, ToSchema)]
+enum UserKind {
+    User,
 }
 
 impl UserForm {
@@ -56,12 +64,21 @@ impl UserForm {
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a map of fields")]
 #[schema(as = ServiceAccountDocument)]
 pub(super) struct AccountForm {
+    #[expect(dead_code, reason = "has been looked at")]
+    kind: AccountKind,
     #[schema(value_type = words::Slug)]
     name: String,
     #[schema(value_type = Option<words::Prose>)]
     description: Option<String>,
     super_admin: Option<bool>,
     disabled: Option<bool>,
+}
+
+/// The kind of these documents.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ServiceAccountKind)]
+enum AccountKind {
+    ServiceAccount,
 }
 
 impl AccountForm {

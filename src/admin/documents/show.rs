@@ -166,7 +166,7 @@ fn shown_issuer(issuer: Issuer, role: RoleName) -> Result<Fields, Refusal> {
 /// Keys and issuers are whole: what is not said is the default. A tenant's own speak for it alone.
 fn trim(shown: &mut Fields, owned: bool) {
     shown.retain(|name, value| {
-        !value.is_null() && !TOLD.contains(&name.as_str()) && !(owned && name == "tenants")
+        !(value.is_null() || TOLD.contains(&name.as_str()) || owned && name == "tenants")
     });
 }
 

@@ -23,6 +23,8 @@ use crate::model::{Slug, TenantId};
 #[serde(deny_unknown_fields, expecting = "a map of fields")]
 #[schema(as = TenantDocument)]
 pub(super) struct Form {
+    #[expect(dead_code, reason = "has been looked at")]
+    kind: Kind,
     #[schema(value_type = words::TenantId)]
     id: String,
     /// Null: the id.
@@ -63,6 +65,13 @@ pub(super) struct Form {
     /// Issuers that speak for this tenant alone. A role is named by its name.
     #[schema(value_type = Option<Vec<issuerform::Draft>>)]
     issuers: Option<Vec<Value>>,
+}
+
+/// The kind of these documents.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = TenantKind)]
+enum Kind {
+    Tenant,
 }
 
 /// A role of a tenant.

@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn refusals_name_file_document_and_field() {
         let files = [("b.yaml", "a: 1\n---\nb: 2\n"), ("a.yml", "c: 3\n"), ("c.txt", "no: [")];
-        let read = documents(&files).ok().expect("documents");
+        let Ok(read) = documents(&files) else { panic!("they are documents") };
         assert_eq!(read.values.len(), 3);
         let told = read.relocated("documents[2].roles[0].name: x; documents[0]: y; documents[7]: z");
         let told: Vec<_> = told.split("; ").collect();

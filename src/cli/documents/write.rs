@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use serde_json::Value;
+use serde_saphyr::LitStr;
 
 use super::super::fault::Failure;
 
@@ -41,12 +42,22 @@ const LAST: [&str; 9] = [
 pub fn yaml(documents: &[Value]) -> Result<String, Failure> {
     let mut text = String::new();
     for document in documents {
-        let one = serde_saphyr::to_string(&Ordered(document)).context("cannot write this as YAML")?;
+        // Blocks are for texts of which it is certain that they are read as they were.
+        let options = serde_saphyr::ser_options! { compact_list_indent: false, prefer_block_scalars: false };
+        let one = serde_saphyr::to_string_with_options(&Ordered(document), options);
+        let one = one.context("cannot write this as YAML")?;
         text.push_str("---\n");
         text.push_str(one.trim_end());
         text.push('\n');
     }
     Ok(text)
+}
+
+/// Whether a text is lines of plain characters, each with something in it: as keys in PEM are.
+fn is_block(text: &str) -> bool {
+    let Some(lines) = text.strip_suffix('\n') else { return false };
+    let plain = |line: &str| line.starts_with(|c: char| c.is_ascii_graphic()) && !line.ends_with(' ');
+    lines.split('\n').all(plain) && text.chars().all(|c| matches!(c, '\n' | ' '..='~'))
 }
 
 struct Ordered<'a>(&'a Value);
@@ -76,6 +87,7 @@ impl Serialize for Ordered<'_> {
                 }
                 list.end()
             }
+            Value::String(text) if is_block(text) => LitStr(text).serialize(serializer),
             plain => plain.serialize(serializer),
         }
     }
@@ -92,6 +104,7 @@ mod tests {
         let text = prop_oneof![
             "\\PC{0,20}",
             "[ -~\n]{0,20}",
+            "([!-~][ -~]{0,5}\n){1,3}",
             proptest::sample::select(vec![
                 "yes", "no", "null", "~", "1", "0x1", "1e3", "- a", "a: b", "#", "", "---", "<<", "\u{85}",
                 " x\n"
@@ -119,7 +132,7 @@ mod tests {
             proptest::collection::btree_map("[a-z]{1,6}", value(), 1..4), 1..4)) {
             let documents: Vec<Value> =
                 documents.into_iter().map(|map| Value::Object(map.into_iter().collect())).collect();
-            let text = yaml(&documents).ok().expect("YAML");
+            let text = yaml(&documents).expect("YAML");
             let read: Vec<Value> = serde_saphyr::from_multiple(&text).expect("its own YAML");
             prop_assert_eq!(read, documents, "{}", text);
         }
@@ -129,7 +142,7 @@ mod tests {
     fn names_stand_first_and_lists_last() {
         let document =
             json!({"roles": [{"permissions": {}, "name": "x"}], "id": "acme", "zeal": 1, "kind": "Tenant"});
-        let text = yaml(&[document]).ok().expect("YAML");
+        let text = yaml(&[document]).expect("YAML");
         assert_eq!(text, "---\nkind: Tenant\nid: acme\nzeal: 1\nroles:\n  - name: x\n    permissions: {}\n");
     }
 }

@@ -171,6 +171,7 @@ impl fmt::Display for Holder {
 
 /// What is applied, and how.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Application {
     pub documents: Vec<Document>,
     /// Nothing is written.

@@ -50,6 +50,7 @@ pub enum Entry {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a user has these flags")]
 pub struct UserEntry {
     pub name: UserName,
     pub first_name: String,

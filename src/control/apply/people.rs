@@ -80,7 +80,8 @@ fn plan_user(
     let Some(Stored { version, value: before }) = known else {
         let name = UniqueName::User(user.name.as_str().to_owned());
         take(TakenName { name, id }, plan);
-        return put(user, Expect::Absent, plan);
+        put(user, Expect::Absent, plan);
+        return Ok(());
     };
     if user == before {
         return Ok(());
@@ -88,7 +89,7 @@ fn plan_user(
     user.updated_at = stage.now;
     let ended = (user.disabled && !before.disabled) || hash.is_some();
     let own = stage.authority.session().map(|signed_in| signed_in.session).filter(|_| !user.disabled);
-    put(user, Expect::Version(version), plan)?;
+    put(user, Expect::Version(version), plan);
     if ended { sessions::end_all(names.store, id, own, plan) } else { Ok(()) }
 }
 
@@ -125,23 +126,20 @@ fn plan_account(
     let Some(Stored { version, value: before }) = known else {
         let name = UniqueName::ServiceAccount(None, account.name.as_str().to_owned());
         take(TakenName { name, id }, plan);
-        return put(account, Expect::Absent, plan);
+        put(account, Expect::Absent, plan);
+        return Ok(());
     };
     if account == before {
         return Ok(());
     }
     account.updated_at = stage.now;
-    put(account, Expect::Version(version), plan)
+    put(account, Expect::Version(version), plan);
+    Ok(())
 }
 
-fn put<T: Recorded + Into<Box<Record>>>(
-    record: T,
-    expect: Expect,
-    plan: &mut Plan<Vec<Step>>,
-) -> Result<(), Fault> {
+fn put<T: Recorded + Into<Box<Record>>>(record: T, expect: Expect, plan: &mut Plan<Vec<Step>>) {
     plan.expect.push((record.record_id(), expect));
     plan.changes.push(Change::Put(record.into()));
-    Ok(())
 }
 
 fn take(name: TakenName, plan: &mut Plan<Vec<Step>>) {

@@ -11,6 +11,7 @@ use super::shape::Shape;
 use super::stage::Stage;
 use crate::control::{Fault, Flaws, Plan, issuers, tenants, tokens};
 use crate::model::{Act, Issuer, OrgRecord, Principal, Tenant};
+use crate::snapshot::Effective;
 use crate::store::Store;
 
 /// Plans what makes a tenant what its document says.
@@ -24,7 +25,7 @@ pub(super) fn plan(
     let held = match stage.authority.rights(&stage.snapshot, id) {
         Some(held) => held,
         // A super admin may make one.
-        None if stage.authority.is_super_admin() => Default::default(),
+        None if stage.authority.is_super_admin() => Effective::default(),
         None => return Err(Fault::no_tenant(id)),
     };
     let asks = Asks { authority: &stage.authority, held, tenant: id };

@@ -52,7 +52,7 @@ pub(super) fn plan(stage: &Stage, store: &Store, documents: &[Document]) -> Resu
                 let key = new.record(None, known.map_or(stage.now, |key| key.created_at))?;
                 let other =
                     |known: &&TrustedKey| known.public != key.public || known.algorithm != key.algorithm;
-                if known.filter(other).is_some() {
+                if known.as_ref().is_some_and(other) {
                     flaws.add(&format!("{at}.public_key"), "cannot be changed: give the new key another id");
                 }
                 scopes.push((at, key.tenants.clone()));
