@@ -71,8 +71,8 @@ async fn member(port: &Port, nth: u8, name: &str, tenant: &str, role: ManagedRol
         services: None,
         created_at: at,
     };
-    let changes = [user.into(), member.into(), binding.into()];
-    port.commit(changes.into_iter().map(|record| Change::Put(record.into())).collect()).await;
+    let changes = [Change::Put(user.into()), Change::Put(member.into()), Change::Put(binding.into())];
+    port.commit(changes.into()).await;
 }
 
 async fn ask(port: &Port, who: &str, path: &str) -> Answer {
