@@ -265,7 +265,7 @@ impl Scene {
             })
             .await;
         }
-        self.gate.cli(&["keys", "remove", &globex.key, "--tenant", "acme"]);
+        self.gate.cli(&["keys", "remove", &globex.key, "--tenant", "globex"]);
         let removed = millis(SystemTime::now());
         let until_now = self.exporter.scrapes(GLOBEX);
         for way in WAYS {
