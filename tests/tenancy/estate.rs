@@ -89,7 +89,7 @@ fn estate(of: &str, member: tenantry::model::Id) -> Vec<Change> {
 
 /// All records but the audit log.
 fn records(port: &Port) -> Vec<Record> {
-    let kinds = Kind::ALL.iter().filter(|kind| **kind != Kind::Audit);
+    let kinds = Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::Audit | Kind::AuditMark));
     let all = kinds.flat_map(|kind| {
         let cut = Cut {
             kind: *kind,
