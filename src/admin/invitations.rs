@@ -26,6 +26,7 @@ pub(super) struct OfAddress {
     /// The tenant's id.
     #[param(value_type = words::TenantId, inline)]
     tenant: TenantId,
+    /// The e-mail address.
     #[param(value_type = words::UserName, inline)]
     email: UserName,
 }
