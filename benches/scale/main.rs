@@ -34,7 +34,8 @@ struct Served {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    // Cargo adds `--bench` of its own.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     // `cargo test --benches` and the like ask for nothing that this does.
     if words.first().is_none_or(|word| word != "run") {
         println!("scale: start it by benches/scale/run [TENANTS]");

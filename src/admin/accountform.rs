@@ -38,7 +38,7 @@ pub(super) struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = Vec<GroupRef>)]
     groups: Option<Vec<GroupRef>>,
-    /// The tenants to which it has access; left out when a tenant owns it.
+    /// The tenants to which it has access, in a list the first hundred; left out when a tenant owns it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = Vec<TenantRef>)]
     tenants: Option<Vec<TenantRef>>,

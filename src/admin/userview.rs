@@ -52,6 +52,7 @@ pub(super) struct Entry {
     username: String,
     #[schema(example = "Ann Lee")]
     display_name: String,
+    /// The first hundred tenants to which the user has access, by their ids.
     tenants: Vec<TenantName>,
     auths: Vec<Auth>,
     super_admin: bool,

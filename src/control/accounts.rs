@@ -124,7 +124,10 @@ impl Control {
         let page = self.search(Some(within(home.as_ref())), search, |_: &ServiceAccount| true).await?;
         let snapshot = self.snapshot();
         self.read(move |store| {
-            let items = page.items.into_iter().map(|account| whole(store, &snapshot, account));
+            let items = page
+                .items
+                .into_iter()
+                .map(|account| whole(store, &snapshot, account, person::TENANTS_IN_LIST));
             Ok(Page { items: items.collect::<Result<_, _>>()?, total: page.total })
         })
         .await
@@ -197,7 +200,7 @@ impl Control {
 
     async fn machine(&self, account: Stored<ServiceAccount>) -> Result<Stored<Machine>, Fault> {
         let snapshot = self.snapshot();
-        self.read(move |store| whole(store, &snapshot, account)).await
+        self.read(move |store| whole(store, &snapshot, account, usize::MAX)).await
     }
 }
 
@@ -235,12 +238,13 @@ fn whole(
     store: &Store,
     snapshot: &Snapshot,
     account: Stored<ServiceAccount>,
+    most: usize,
 ) -> Result<Stored<Machine>, Fault> {
     let member = membership(store, &account.value)?;
     let version = version(account.version, member.as_ref());
     let groups = member.map(|member| member.value.groups.into_keys().collect()).unwrap_or_default();
     let tenants = match account.value.tenant {
-        None => person::tenants(store, snapshot, account.value.id)?,
+        None => person::tenants(store, snapshot, account.value.id, most)?,
         Some(_) => Vec::new(),
     };
     Ok(Stored { version, value: Machine { account: account.value, groups, tenants } })

@@ -8,10 +8,13 @@ use crate::model::{Id, Tenant, TenantId, User};
 use crate::snapshot::Snapshot;
 use crate::store::{Page, RecordId, Store, Stored};
 
+/// Of how many tenants a list of users or service accounts tells for each. Alone they are shown with all.
+pub(super) const TENANTS_IN_LIST: usize = 100;
+
 /// A user and where they belong.
 pub struct Person {
     pub user: User,
-    /// The tenants to which they have access, sorted by id, with their names.
+    /// The tenants to which they have access, sorted by id, with their names; in a list the first 100.
     pub tenants: Vec<(TenantId, String)>,
     pub groups: Vec<(TenantId, Id)>,
 }
@@ -45,7 +48,7 @@ impl Control {
     /// The tenants to which somebody has access, sorted by id, with their names.
     pub async fn tenants_of(&self, principal: Id) -> Result<Vec<(TenantId, String)>, Fault> {
         let snapshot = self.published.load();
-        self.read(move |store| tenants(store, &snapshot, principal)).await
+        self.read(move |store| tenants(store, &snapshot, principal, usize::MAX)).await
     }
 
     /// A tenant with its name, if there is one.
@@ -60,13 +63,13 @@ impl Control {
 
     pub(super) async fn person(&self, user: Stored<User>) -> Result<Stored<Person>, Fault> {
         let snapshot = self.published.load();
-        self.read(move |store| whole(store, &snapshot, user)).await
+        self.read(move |store| whole(store, &snapshot, user, usize::MAX)).await
     }
 
     pub(super) async fn people(&self, page: Page<User>) -> Result<Page<Person>, Fault> {
         let snapshot = self.published.load();
         self.read(move |store| {
-            let people = page.items.into_iter().map(|user| whole(store, &snapshot, user));
+            let people = page.items.into_iter().map(|user| whole(store, &snapshot, user, TENANTS_IN_LIST));
             Ok(Page { items: people.collect::<Result<_, _>>()?, total: page.total })
         })
         .await
@@ -77,8 +80,9 @@ fn whole(
     store: &Store,
     snapshot: &Arc<Snapshot>,
     Stored { version, value: user }: Stored<User>,
+    most: usize,
 ) -> Result<Stored<Person>, Fault> {
-    let tenants = tenants(store, snapshot, user.id)?;
+    let tenants = tenants(store, snapshot, user.id, most)?;
     let groups = tenants.iter().filter_map(|(tenant, _)| {
         let groups = snapshot.tenants.get(tenant.as_str())?.access.groups(user.id)?;
         Some(groups.iter().map(|(group, _)| (tenant.clone(), *group)))
@@ -87,14 +91,15 @@ fn whole(
     Ok(Stored { version, value: Person { user, tenants, groups } })
 }
 
-/// The tenants to which somebody has access, sorted by id, with their names.
+/// The tenants to which somebody has access, sorted by id, with their names; at most `most`.
 pub(super) fn tenants(
     store: &Store,
     snapshot: &Snapshot,
     principal: Id,
+    most: usize,
 ) -> Result<Vec<(TenantId, String)>, Fault> {
     let mut tenants = Vec::new();
-    for id in snapshot.member_of.get(&principal).into_iter().flat_map(|tenants| tenants.iter()) {
+    for id in snapshot.member_of.get(&principal).into_iter().flat_map(|tenants| tenants.iter()).take(most) {
         // One that was deleted a moment ago is no more.
         if let Some(tenant) = store.find::<Tenant>(&RecordId::Tenant(id.clone()))? {
             tenants.push((id.clone(), tenant.value.name));

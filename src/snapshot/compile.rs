@@ -105,7 +105,7 @@ impl Snapshot {
                 let access = before.map(|before| before.access.clone()).unwrap_or_default();
                 let (org_id, state) = (record.org_id, record.state);
                 let tenant = Tenant { id: record.id.clone(), org_id, header, state, access, options };
-                self.tenants.insert(id.into(), Arc::new(tenant));
+                self.tenants.insert(tenant.id.clone(), Arc::new(tenant));
             }
             Err(_) => {
                 tracing::error!(tenant = %record.id, "org id is no header value; the tenant is refused");

@@ -38,7 +38,8 @@ pub struct Snapshot {
     /// Changes whenever anything does upon which a cached verdict may stand.
     pub generation: u64,
     pub routes: Arc<Routes>,
-    pub tenants: Shards<Arc<str>, Tenant>,
+    /// A key shares its text with the tenant: one look into memory for both.
+    pub tenants: Shards<TenantId, Tenant>,
     pub keys: Keys,
     pub accounts: Shards<Id, Account>,
     /// The accounts of users, by their names.

@@ -68,13 +68,11 @@ fn expected(row: &Row, who: Who) -> Option<u16> {
         (_, Who::Lured) if !row.writes() => None,
         (Rule::Open, _) => Some(row.status),
         (_, _) if !known => Some(401),
-        (_, Who::Lured) => Some(403),
+        (_, Who::Lured) | (Rule::Power, Who::Viewer) => Some(403),
         (Rule::Invited, Who::Stranger) => Some(row.status),
-        (Rule::Invited, _) => Some(404),
+        (Rule::Invited, _) | (Rule::Member | Rule::Power, Who::Stranger) => Some(404),
         (_, Who::Boss) | (Rule::Known, _) => Some(row.status),
         (Rule::Super, _) => Some(403),
-        (Rule::Member | Rule::Power, Who::Stranger) => Some(404),
-        (Rule::Power, Who::Viewer) => Some(403),
         (Rule::Member | Rule::Power, _) => Some(row.status),
     }
 }

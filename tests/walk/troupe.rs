@@ -117,7 +117,9 @@ async fn known(scene: &mut Scene, who: Who, name: &str) -> Vec<Actor> {
     if who == Who::Boss {
         all.push(actor(Who::Lured, "cookie alone", Credential::Cookie(ticket, None)));
     }
-    all.iter_mut().for_each(|actor| actor.spare = Some(spare.clone()));
+    for actor in &mut all {
+        actor.spare = Some(spare.clone());
+    }
     all
 }
 
