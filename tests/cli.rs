@@ -1,6 +1,8 @@
 //! The program as people and scripts run it: help, usage, exit codes, what it writes where. The other
 //! side of the admin API is a stub here, so that answers can be had which no gateway gives.
 
+#[path = "cli/explained.rs"]
+mod explained;
 #[path = "cli/logins.rs"]
 mod logins;
 #[path = "cli/online.rs"]

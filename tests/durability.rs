@@ -58,7 +58,9 @@ async fn killed_in_the_midst_of_writes_it_has_all_that_it_acknowledged() {
         whole(&dir.path().join("data"), &acknowledged);
     }
     assert!(in_flight > 0, "it was always killed between writes, which proves little");
-    println!("{ROUNDS} kills amid writes, {in_flight} of which were unanswered: nothing acknowledged is lost");
+    println!(
+        "{ROUNDS} kills amid writes, {in_flight} of which were unanswered: nothing acknowledged is lost"
+    );
 }
 
 /// A directory in memory where there is one. What a killed process leaves behind is what the kernel

@@ -99,13 +99,20 @@ pub struct Gateway {
 }
 
 pub const PASSWORD: &str = "correct horse";
+/// The environment of a gateway whose first admin is `root`.
+pub const ROOT: [(&str, &str); 2] = [("TENANTRY_ADMIN_USER", "root"), ("TENANTRY_ADMIN_PASSWORD", PASSWORD)];
 
 impl Gateway {
     pub fn start(variables: &[(&str, &str)]) -> Self {
+        Gateway::serving("{}", variables)
+    }
+
+    /// With these services, in YAML.
+    pub fn serving(services: &str, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("tenantry.yaml");
-        let config =
-            "listeners: [{address: '127.0.0.1:0'}]\nadmin: {address: '127.0.0.1:0'}\nstore: {path: data}\n";
+        let ports = "listeners: [{address: '127.0.0.1:0'}]\nadmin: {address: '127.0.0.1:0'}";
+        let config = format!("{ports}\nstore: {{path: data}}\nservices: {services}\n");
         std::fs::write(&file, config).expect("a file");
         let file = file.to_str().expect("a plain path");
         let mut served = Served::start(tenantry(&["serve", "--config", file]).envs(variables));
@@ -127,6 +134,6 @@ impl Gateway {
 
     /// With `root` and [`PASSWORD`].
     pub fn with_root() -> Self {
-        Gateway::start(&[("TENANTRY_ADMIN_USER", "root"), ("TENANTRY_ADMIN_PASSWORD", PASSWORD)])
+        Gateway::start(&ROOT)
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{AccountDocument, BindingDocument, GroupDocument, RoleDocument, RoleName, Who};
-use super::shape::{Shape, same};
+use super::shape::Shape;
 use crate::control::{Fault, Gives, draw};
-use crate::model::{Area, Binding, Group, Id, Membership, Principal, Role, ServiceAccount};
+use crate::model::{Area, Group, Id, Membership, Principal, Role, ServiceAccount};
 
 impl Shape<'_> {
     pub(super) fn roles(&mut self, documents: &[RoleDocument]) -> Result<(), Fault> {
@@ -18,9 +18,9 @@ impl Shape<'_> {
                 );
                 continue;
             }
-            let known = self.holding.roles.values().find(|role| same(&role.name, &name)).cloned();
+            let known = self.index.role(&name).and_then(|id| self.holding.roles.get(&id));
             let before = match known {
-                Some(role) => role,
+                Some(role) => role.clone(),
                 None => Role {
                     tenant: self.holding.tenant.id.clone(),
                     id: draw::id()?,
@@ -36,6 +36,7 @@ impl Shape<'_> {
             if role != before {
                 role.updated_at = self.now;
             }
+            self.index.put_role(&role.name, role.id);
             self.holding.roles.insert(role.id, role);
         }
         Ok(())
@@ -43,9 +44,9 @@ impl Shape<'_> {
 
     pub(super) fn accounts(&mut self, documents: &[AccountDocument]) -> Result<(), Fault> {
         for document in documents {
-            let known = self.holding.accounts.values().find(|account| account.name == document.name).cloned();
+            let known = self.index.account(&document.name).and_then(|id| self.holding.accounts.get(&id));
             let (new, before) = match known {
-                Some(account) => (false, account),
+                Some(account) => (false, account.clone()),
                 None => (true, self.machine(document)?),
             };
             let mut account = ServiceAccount {
@@ -59,6 +60,7 @@ impl Shape<'_> {
             if new {
                 self.admit(Principal::ServiceAccount(account.id))?;
             }
+            self.index.put_account(account.name.clone(), account.id);
             self.holding.accounts.insert(account.id, account);
         }
         Ok(())
@@ -80,9 +82,9 @@ impl Shape<'_> {
     pub(super) fn groups(&mut self, documents: &[GroupDocument]) -> Result<(), Fault> {
         for (nth, document) in documents.iter().enumerate() {
             let name = String::from(document.name.clone());
-            let known = self.holding.groups.values().find(|group| same(&group.name, &name)).cloned();
+            let known = self.index.group(&name).and_then(|id| self.holding.groups.get(&id));
             let before = match known {
-                Some(group) => group,
+                Some(group) => group.clone(),
                 None => Group {
                     tenant: self.holding.tenant.id.clone(),
                     id: draw::id()?,
@@ -98,6 +100,7 @@ impl Shape<'_> {
                 group.updated_at = self.now;
             }
             let id = group.id;
+            self.index.put_group(&group.name, id);
             self.holding.groups.insert(id, group);
             if let Some(members) = &document.members {
                 self.seat(id, members, &format!("groups[{nth}].members"))?;
@@ -114,13 +117,15 @@ impl Shape<'_> {
                 seats.insert(principal, *membership);
             }
         }
-        for principal in seats.keys() {
-            self.admit(*principal)?;
+        for principal in self.index.reseat(group, seats.keys().copied().collect()) {
+            if let Some(member) = self.holding.members.get_mut(&principal) {
+                member.groups.remove(&group);
+            }
         }
-        for (principal, member) in &mut self.holding.members {
-            match seats.get(principal) {
-                Some(membership) => drop(member.groups.insert(group, *membership)),
-                None => drop(member.groups.remove(&group)),
+        for (principal, membership) in seats {
+            self.admit(principal)?;
+            if let Some(member) = self.holding.members.get_mut(&principal) {
+                member.groups.insert(group, membership);
             }
         }
         Ok(())
@@ -143,15 +148,11 @@ impl Shape<'_> {
             let field = format!("bindings[{nth}]");
             let role = self.role(role, &format!("{field}.role"));
             let (Some(subject), Some(role)) = (self.subject(holder, &field)?, role) else { continue };
-            let equal = |binding: &&Binding| {
-                binding.subject == subject && binding.role == role && binding.services == *services
-            };
-            let known: Vec<Id> =
-                self.holding.bindings.values().filter(equal).map(|binding| binding.id).collect();
-            if known.is_empty() {
-                bound.insert(self.bind(subject, role, services.clone())?);
+            let terms = (subject, role, services.clone());
+            match self.index.bindings(&terms) {
+                [] => drop(bound.insert(self.bind(terms)?)),
+                known => bound.extend(known),
             }
-            bound.extend(known);
         }
         Ok(bound)
     }

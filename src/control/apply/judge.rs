@@ -1,7 +1,7 @@
 //! Whether somebody may do to a tenant what a document asks: change by change, the same rules as
 //! those of single writes. Nobody gives what they do not have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::document::TenantDocument;
@@ -168,12 +168,14 @@ impl Judge<'_> {
 
     fn members(&self) -> Result<(), Fault> {
         let delta = Delta::of(&self.before.members, &self.after.members);
+        let bound: HashSet<Id> = self.bound().map(|binding| binding.subject.id()).collect();
+        let groups = self.groups();
         for member in delta.made {
-            self.admitted(member)?;
-            self.seated(None, member)?;
+            self.admitted(member, &bound)?;
+            self.seated(None, member, &groups)?;
         }
         for (old, new) in delta.changed {
-            self.seated(Some(old), new)?;
+            self.seated(Some(old), new, &groups)?;
         }
         let account = |member: &&Member| match member.principal {
             Principal::ServiceAccount(id) => {
@@ -188,18 +190,22 @@ impl Judge<'_> {
     }
 
     /// Access comes by being made, by a binding and by a group, each with a power of its own.
-    fn admitted(&self, member: &Member) -> Result<(), Fault> {
+    fn admitted(&self, member: &Member, bound: &HashSet<Id>) -> Result<(), Fault> {
         let id = member.principal.id();
         let made = self.after.accounts.contains_key(&id) && !self.before.accounts.contains_key(&id);
-        let bound = self.bound().any(|binding| binding.subject.id() == id);
-        match made || bound || !member.groups.is_empty() {
+        match made || bound.contains(&id) || !member.groups.is_empty() {
             true => Ok(()),
             false => self.power(Area::User, Act::Create),
         }
     }
 
     /// Who is put into a group, or made its owner, gets no more than the caller has.
-    fn seated(&self, old: Option<&Member>, new: &Member) -> Result<(), Fault> {
+    fn seated(
+        &self,
+        old: Option<&Member>,
+        new: &Member,
+        groups: &HashMap<Id, Effective>,
+    ) -> Result<(), Fault> {
         let none = BTreeMap::<Id, Membership>::new();
         let old = old.map_or(&none, |old| &old.groups);
         for (group, membership) in &new.groups {
@@ -209,7 +215,9 @@ impl Judge<'_> {
                 None => Act::Create,
             };
             self.power(Area::GroupMembership, act)?;
-            self.asks.authority.require_cover_all(&self.asks.held, &self.group_rights(*group))?;
+            if let Some(rights) = groups.get(group) {
+                self.asks.authority.require_cover_all(&self.asks.held, rights)?;
+            }
         }
         let left = |group: &&Id| !new.groups.contains_key(group) && self.after.groups.contains_key(group);
         match old.keys().any(|group| left(&group)) {
@@ -218,16 +226,18 @@ impl Judge<'_> {
         }
     }
 
-    fn group_rights(&self, group: Id) -> Effective {
-        let mut effective = Effective::default();
-        for binding in self.after.bindings.values().filter(|one| one.subject == Subject::Group(group)) {
+    /// What being in each group gives, where that is anything.
+    fn groups(&self) -> HashMap<Id, Effective> {
+        let mut groups: HashMap<Id, Effective> = HashMap::new();
+        for binding in self.after.bindings.values() {
+            let Subject::Group(group) = binding.subject else { continue };
             let services: Option<Vec<Arc<str>>> = binding
                 .services
                 .as_ref()
                 .map(|names| names.iter().map(|name| name.as_str().into()).collect());
-            effective.add(self.rights(binding.role), services.as_deref());
+            groups.entry(group).or_default().add(self.rights(binding.role), services.as_deref());
         }
-        effective
+        groups
     }
 
     /// Keys and issuers, whose tokens have a role.

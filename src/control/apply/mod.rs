@@ -6,6 +6,7 @@ mod entry;
 mod export;
 mod fill;
 mod holding;
+mod index;
 mod judge;
 mod names;
 mod people;

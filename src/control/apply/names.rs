@@ -1,14 +1,15 @@
 //! Who is called what: users and service accounts of the instance, those among them that are being
 //! made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::document::{Holder, RoleName, Who};
 use super::entry::{Entry, TenantEntry};
 use super::holding::Holding;
 use crate::control::Fault;
 use crate::model::{
-    Id, Issuer, Principal, RoleId, ServiceAccount, Slug, Subject, Timestamp, TrustedKey, User, UserName,
+    Id, Issuer, Membership, Principal, RoleId, ServiceAccount, Slug, Subject, Timestamp, TrustedKey, User,
+    UserName,
 };
 use crate::store::{Expect, RecordId, Store, TakenName, UniqueName};
 
@@ -93,15 +94,16 @@ impl Names<'_> {
                 members.push((who, member));
             }
         }
-        entries.extend(holding.groups.values().map(|group| {
-            Entry::Group {
-                name: group.name.clone(),
-                description: group.description.clone(),
-                members: members
-                    .iter()
-                    .filter_map(|(who, member)| Some((who.clone(), *member.groups.get(&group.id)?)))
-                    .collect(),
+        let mut seats: HashMap<Id, BTreeMap<Who, Membership>> = HashMap::new();
+        for (who, member) in &members {
+            for (group, membership) in &member.groups {
+                seats.entry(*group).or_default().insert(who.clone(), *membership);
             }
+        }
+        entries.extend(holding.groups.values().map(|group| Entry::Group {
+            name: group.name.clone(),
+            description: group.description.clone(),
+            members: seats.remove(&group.id).unwrap_or_default(),
         }));
         for binding in holding.bindings.values() {
             let holder = self.holder(holding, binding.subject)?;

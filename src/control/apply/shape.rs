@@ -6,6 +6,7 @@ use std::fmt::Display;
 
 use super::document::{Holder, RoleName, TenantDocument, Who};
 use super::holding::Holding;
+use super::index::{Index, Terms};
 use super::names::Names;
 use crate::control::{Fault, Flaws, draw, tenants};
 use crate::model::{Area, Binding, Id, Member, Principal, RoleId, Subject, Timestamp};
@@ -19,6 +20,8 @@ pub(super) struct Shape<'a> {
     pub at: &'a str,
     pub now: Timestamp,
     pub holding: Holding,
+    /// Of the holding.
+    pub index: Index,
     /// The names that were relied upon.
     pub expect: Vec<(RecordId, Expect)>,
     /// Bindings to the default role, which the tenant itself gives.
@@ -88,20 +91,16 @@ impl Shape<'_> {
         if let (Principal::User(user), Some(role), None) =
             (principal, self.holding.tenant.default_role, &self.document.bindings)
         {
-            let id = self.bind(Subject::User(user), role, None)?;
+            let id = self.bind((Subject::User(user), role, None))?;
             self.given.insert(id);
         }
         Ok(())
     }
 
-    pub(super) fn bind(
-        &mut self,
-        subject: Subject,
-        role: RoleId,
-        services: Option<BTreeSet<String>>,
-    ) -> Result<Id, Fault> {
+    pub(super) fn bind(&mut self, (subject, role, services): Terms) -> Result<Id, Fault> {
         let (id, tenant) = (draw::id()?, self.holding.tenant.id.clone());
         let binding = Binding { tenant, id, subject, role, services, created_at: self.now };
+        self.index.put_binding(&binding);
         self.holding.bindings.insert(id, binding);
         Ok(id)
     }
@@ -110,8 +109,7 @@ impl Shape<'_> {
         let who = match holder {
             Holder::Who(who) => who,
             Holder::Group(name) => {
-                let found = self.holding.groups.values().find(|group| same(&group.name, name));
-                let found = found.map(|group| Subject::Group(group.id));
+                let found = self.index.group(name).map(Subject::Group);
                 if found.is_none() {
                     self.flaw(format_args!("{field}.group"), format_args!("there is no group {name:?}"));
                 }
@@ -135,8 +133,8 @@ impl Shape<'_> {
     ) -> Result<Option<Principal>, Fault> {
         let (word, named) = match who {
             Who::Account(name) => {
-                let own = self.holding.accounts.values().find(|account| account.name == *name);
-                ("serviceAccount", own.map(|account| (Principal::ServiceAccount(account.id), None)))
+                let own = self.index.account(name);
+                ("serviceAccount", own.map(|id| (Principal::ServiceAccount(id), None)))
             }
             Who::InstanceAccount(name) => {
                 let found = self.names.account(name)?;
@@ -167,17 +165,11 @@ impl Shape<'_> {
             RoleName::Managed(role) => return Some(RoleId::Managed(*role)),
             RoleName::Custom(name) => name,
         };
-        let found = self.holding.roles.values().find(|role| same(&role.name, custom));
-        let found = found.map(|role| RoleId::Custom(role.id));
+        let found = self.index.role(custom).map(RoleId::Custom);
         if found.is_none() {
             let message = "there is no role of that name: it is admin, editor, viewer, writer or one of the tenant's own";
             self.flaw(field, message);
         }
         found
     }
-}
-
-/// Whether two names are the same, as the names of roles and groups are.
-pub(super) fn same(a: &str, b: &str) -> bool {
-    a.to_lowercase() == b.to_lowercase()
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::document::TenantDocument;
 use super::entry::{Step, steps};
 use super::holding::{Holding, Versions};
+use super::index::Index;
 use super::judge::{Asks, Judge};
 use super::names::Names;
 use super::shape::Shape;
@@ -41,6 +42,7 @@ pub(super) fn plan(
         document,
         at,
         now: stage.now,
+        index: Index::of(&holding),
         holding,
         expect: Vec::new(),
         given: BTreeSet::new(),
