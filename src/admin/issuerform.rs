@@ -158,7 +158,7 @@ impl ToSchema for Draft {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with \"interval\", \"min_interval\" and \"grace\"")]
 struct RefreshForm {
-    /// How often; an hour when left out. From `min_interval` to a week.
+    /// How often; an hour when left out. From `min_interval`, at least a minute for a tenant's, to a week.
     interval: Option<Duration>,
     /// How often at most, when tokens name keys that nobody knows; a minute when left out. From a
     /// second to a day.

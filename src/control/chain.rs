@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Authority, Fault};
 use crate::model::{
-    AuditEntry, AuditMark, Deed, Incident, OrgId, Outcome, Place, Tenant, TenantId, Timestamp,
+    AuditEntry, AuditMark, Deed, Incident, IssuerKeys, OrgId, Outcome, Place, Tenant, TenantId, Timestamp,
 };
 use crate::snapshot::Snapshot;
 use crate::store::{Change, Expect, Kind, Order, Record, RecordId, Recorded, Store, StoreError};
@@ -26,6 +26,9 @@ type Appended = (Vec<(RecordId, Expect)>, Vec<Change>, Chain);
 /// How far the clock may be behind the last entry, in milliseconds, for an entry to get that one's
 /// time: writes read the clock before they have their turn. A clock that was set back is believed.
 const BEHIND: u64 = 60_000;
+
+/// How many of an issuer's keys an entry names.
+const TOLD_KEYS: usize = 20;
 
 /// Fields of records that are secrets, or as good as one.
 const SECRET: [&str; 2] = ["password_hash", "hash"];
@@ -232,8 +235,13 @@ fn tenant_of(snapshot: &Snapshot, record: &Record) -> Option<TenantId> {
     token.tenant.clone().or_else(home)
 }
 
-/// A record without what nobody may read.
+/// A record without what nobody may read. Of an issuer's keys, which may change with each fetch, only
+/// ids are told, and no more than a few: others decide what they publish.
 fn public(record: &Record) -> Result<Value, Fault> {
+    if let Record::IssuerKeys(IssuerKeys { issuer, keys, .. }) = record {
+        let named: Vec<&str> = keys.iter().take(TOLD_KEYS).map(|key| key.id.as_str()).collect();
+        return Ok(json!({ "issuer": issuer, "keys": named, "count": keys.len() }));
+    }
     let mut json = record.json().map_err(|error| StoreError::Backend(error.to_string()))?;
     if let Some(fields) = json.as_object_mut() {
         for secret in SECRET {

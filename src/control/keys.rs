@@ -60,6 +60,10 @@ pub struct KeyChange {
 impl NewKey {
     /// The record of an owner's key.
     pub(super) fn record(&self, owner: Option<&TenantId>, now: Timestamp) -> Result<TrustedKey, Fault> {
+        if !self.algorithm.fits(self.public.kind()) {
+            let error = KeyError::Algorithm { algorithm: self.algorithm, kind: self.public.kind() };
+            return Err(Fault::invalid("algorithm", error));
+        }
         let conditions = self.conditions.clone();
         let (role, grants) = match (conditions.gives, owner) {
             (Some(Gives::Role(role)), _) => (Some(role), Grants::NONE),
@@ -128,10 +132,6 @@ impl Control {
         new: NewKey,
         now: Timestamp,
     ) -> Result<Stored<TrustedKey>, Fault> {
-        if !new.algorithm.fits(new.public.kind()) {
-            let error = KeyError::Algorithm { algorithm: new.algorithm, kind: new.public.kind() };
-            return Err(Fault::invalid("algorithm", error));
-        }
         let giver = self.giver(authority, owner.as_ref(), Act::Create)?;
         self.write(authority, now, move |store| {
             let id = RecordId::Key(owner.clone(), new.id.clone());

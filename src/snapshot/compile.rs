@@ -43,6 +43,12 @@ impl Snapshot {
     pub fn after(&self, revision: Revision, changes: &[Change]) -> Self {
         let mut next = self.clone();
         next.revision = revision;
+        // First, so that what goes with a tenant is not taken out of it piece by piece.
+        for change in changes {
+            if let Change::Delete(RecordId::Tenant(id)) = change {
+                next.tenants.remove(id.as_str());
+            }
+        }
         for change in changes {
             match change {
                 Change::Put(record) => next.put(Record::clone(record), revision),

@@ -124,6 +124,12 @@ async fn a_keys_material_is_another_key() {
         format!("-----BEGIN PUBLIC KEY-----\n{other}\n-----END PUBLIC KEY-----\n").into();
     let refused = stage.apply_as(&stage.boss, &documents, json!({})).await;
     refused.flaws(&["documents[3].keys[0].public_key"]);
+    let misfit = json!({
+        "kind": "Key", "id": "misfit", "algorithm": "RS256",
+        "public_key": documents[3]["keys"][0]["public_key"].clone(),
+    });
+    let refused = stage.apply_as(&stage.boss, &json!([misfit]), json!({})).await;
+    refused.flaws(&["documents[0].algorithm"]);
     let two = json!([
         {"kind": "Tenant", "id": "acme", "issuers": [
             {"id": "a", "issuer": "https://idp.example.com"}, {"id": "b", "issuer": "https://idp.example.com"}]}

@@ -55,6 +55,7 @@ async fn what_is_no_issuer_is_told_field_by_field() {
     }
     for form in [
         json!({ "id": "a", "issuer": issuer, "tenants": ["acme"] }),
+        json!({ "id": "a", "issuer": issuer, "refresh": {"min_interval": 59} }),
         json!({ "id": "a", "issuer": issuer, "role": "0000000000000000000001" }),
     ] {
         assert_eq!(scene.api(Method::POST, "/acme/issuers", form.clone()).await.0, 422, "{form}");

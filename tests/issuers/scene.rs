@@ -74,7 +74,8 @@ impl Scene {
     pub async fn trust(&self, path: &str, more: Value) -> Value {
         let mut form = json!({
             "id": "idp", "issuer": self.issuer(), "claim": {"name": "tenant"},
-            "refresh": {"interval": "1h", "min_interval": 1, "grace": "3s"},
+            // A tenant's are fetched once a minute at most.
+            "refresh": {"interval": "1h", "min_interval": if path == "/issuers" { 1 } else { 60 }, "grace": "3s"},
         });
         let more = more.as_object().cloned().unwrap_or_default();
         form.as_object_mut().expect("an object").extend(more);

@@ -51,7 +51,8 @@ fn plan_user(
 ) -> Result<(), Fault> {
     let Some((id, _)) = names.user(&document.name)? else { return Ok(()) };
     let known = names.store.find::<User>(&RecordId::User(id))?;
-    let hash = stage.hashes.get(&document.name);
+    // Somebody may have made the user since it was asked whether there is one.
+    let hash = stage.hashes.get(&document.name).filter(|_| known.is_none() || stage.reset_passwords);
     let before = known.as_ref().map(|known| known.value.clone());
     let base = before.clone().unwrap_or_else(|| User {
         id,

@@ -18,6 +18,7 @@ pub(super) struct Stage {
     pub snapshot: Arc<Snapshot>,
     pub now: Timestamp,
     pub prune: bool,
+    pub reset_passwords: bool,
     pub drawn: Drawn,
     /// Of the users whose passwords are to be set.
     pub hashes: BTreeMap<UserName, String>,
@@ -55,7 +56,8 @@ impl Control {
         let services = snapshot.routes.services().iter().map(|service| service.name.to_string()).collect();
         let hashes = self.hashes(application).await?;
         let authority = authority.clone();
-        Ok(Stage { authority, snapshot, now, prune: application.prune, drawn, hashes, services, to_be })
+        let (prune, reset_passwords) = (application.prune, application.reset_passwords);
+        Ok(Stage { authority, snapshot, now, prune, reset_passwords, drawn, hashes, services, to_be })
     }
 
     async fn hashes(&self, application: &Application) -> Result<BTreeMap<UserName, String>, Fault> {

@@ -85,6 +85,10 @@ fn alike(after: &Holding, at: &str) -> Result<(), Fault> {
     }
     let mut seen = BTreeSet::new();
     for issuer in after.issuers.values() {
+        if issuers::paced(issuer).is_err() {
+            let message = "min_interval is at least 60 s for a tenant's issuer";
+            flaws.add(&format!("{at}.issuers.{}.refresh", issuer.id), message);
+        }
         if !seen.insert(issuer.source.issuer()) {
             let message = format!("two of them would have the issuer {:?}", issuer.source.issuer());
             flaws.add(&format!("{at}.issuers"), message);

@@ -49,7 +49,15 @@ pub(super) fn plan(stage: &Stage, store: &Store, documents: &[Document]) -> Resu
         match says {
             Says::Key(new) => {
                 let known = keys.read.get(&new.id).map(|(_, key)| key);
-                let key = new.record(None, known.map_or(stage.now, |key| key.created_at))?;
+                let key = match new.record(None, known.map_or(stage.now, |key| key.created_at)) {
+                    Err(Fault::Invalid(found)) => {
+                        found.0.into_iter().for_each(|flaw| {
+                            flaws.add(&format!("{at}.{}", flaw.field), flaw.message);
+                        });
+                        continue;
+                    }
+                    key => key?,
+                };
                 let other =
                     |known: &&TrustedKey| known.public != key.public || known.algorithm != key.algorithm;
                 if known.as_ref().is_some_and(other) {

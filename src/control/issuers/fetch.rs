@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 
 use super::Status;
 use super::refresh::Refresh;
@@ -45,7 +45,10 @@ pub async fn keep(control: Arc<Control>, fetcher: Arc<Fetcher>) {
             () = tokio::time::sleep(wait) => {}
             () = bell.notified() => {}
             () = changed(&control, &mut changes, generation) => {}
-            Some(Ok(fetched)) = keeper.fetching.join_next() => keeper.finish(fetched).await,
+            Some(joined) = keeper.fetching.join_next_with_id() => match joined {
+                Ok((_, fetched)) => keeper.finish(fetched).await,
+                Err(error) => keeper.lost(&error),
+            },
         }
     }
 }
@@ -76,8 +79,8 @@ struct Keeper {
 struct Course {
     source: Source,
     refresh: Refresh,
-    /// The number of the attempt that is under way.
-    attempt: Option<u64>,
+    /// The number of the attempt that is under way, and its task.
+    attempt: Option<(u64, task::Id)>,
 }
 
 /// What an attempt has given.
@@ -144,12 +147,12 @@ impl Keeper {
         for (name, course) in due.into_iter().take(room) {
             self.attempts += 1;
             let attempt = self.attempts;
-            course.attempt = Some(attempt);
             let (fetcher, name, source) = (self.fetcher.clone(), name.clone(), course.source.clone());
-            self.fetching.spawn(async move {
+            let fetching = self.fetching.spawn(async move {
                 let set = read(&fetcher, &source).await;
                 Fetched { attempt, name, source, set }
             });
+            course.attempt = Some((attempt, fetching.id()));
         }
     }
 
@@ -162,20 +165,42 @@ impl Keeper {
         waiting.map(|course| course.refresh.wait(now)).min().unwrap_or(IDLE)
     }
 
+    /// What is shown of an error. Where names lie inside of the operator's networks is not for tenants.
+    fn told(&self, (owner, issuer): &IssuerName, error: &Unread) -> String {
+        match (owner, error) {
+            (Some(tenant), Unread::Fetch(url, fault)) if fault.tells_of_networks() => {
+                let (tenant, issuer) = (tenant.as_str(), issuer.as_str());
+                tracing::warn!(tenant, issuer, error = %error, "issuer's keys are not at a public address");
+                format!("{url}: cannot be reached at a public address")
+            }
+            _ => error.to_string(),
+        }
+    }
+
+    /// An attempt has panicked: it counts as failed, so that there is another one.
+    fn lost(&mut self, error: &JoinError) {
+        let lost = self
+            .courses
+            .iter_mut()
+            .find(|(_, course)| course.attempt.as_ref().is_some_and(|(_, task)| *task == error.id()));
+        let Some((name, course)) = lost else { return };
+        course.attempt = None;
+        course.end(false, Timestamp::now());
+        tell(name, Some(&error.to_string()), course.refresh.failures());
+    }
+
     async fn finish(&mut self, fetched: Fetched) {
         let Fetched { attempt, name, source, set } = fetched;
         let skipped = set.as_ref().map(|set| set.skipped.iter().map(ToString::to_string).collect());
         let skipped = skipped.unwrap_or_default();
         let now = Timestamp::now();
         let result = match set {
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(self.told(&name, &error)),
             Ok(set) => self.control.hold(&name, &source, set, now).await.map_err(|fault| fault.to_string()),
         };
         // An issuer that was removed or has moved meanwhile has another course, or none.
-        let Some(course) = self.courses.get_mut(&name).filter(|course| course.attempt == Some(attempt))
-        else {
-            return;
-        };
+        let under_way = |course: &&mut Course| course.attempt.is_some_and(|(number, _)| number == attempt);
+        let Some(course) = self.courses.get_mut(&name).filter(under_way) else { return };
         course.attempt = None;
         course.end(result.is_ok(), now);
         let failures = course.refresh.failures();

@@ -7,11 +7,12 @@ mod hold;
 mod refresh;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::giver::Giver;
-use super::{Authority, Control, Fault, Leeway, Listed, Plan, Prose, Search, Seen, find, keys};
+use super::{Authority, Control, Fault, Leeway, Listed, Plan, Prose, Search, Seen, find, keys, tenants};
 use crate::model::{
-    Act, Issuer, IssuerKeys, Pace, Role, RoleId, Slug, Source, TenantClaim, TenantId, TenantScope, Timestamp,
+    Act, Issuer, IssuerKeys, Pace, RoleId, Slug, Source, TenantClaim, TenantId, TenantScope, Timestamp,
 };
 use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored, within};
 
@@ -21,6 +22,10 @@ pub use hold::{Standing, Status};
 
 /// The most issuers of one tenant.
 pub const MOST: usize = 20;
+
+/// Between two fetches of a tenant's issuer: tenants decide what is fetched, and each new key is written
+/// down.
+const OF_TENANTS: Duration = Duration::from_secs(60);
 
 /// The terms on which an issuer is trusted; see [`Issuer`].
 #[derive(Clone, Debug)]
@@ -83,18 +88,16 @@ impl Control {
         now: Timestamp,
     ) -> Result<Stored<Issuer>, Fault> {
         let giver = self.giver(authority, owner.as_ref(), Act::Create)?;
-        let count = self.published.load().keys.issuers().of(owner.as_ref()).count();
-        if owner.is_some() && count >= MOST {
-            return Err(Fault::Conflict(format!("a tenant has at most {MOST} issuers: remove one first")));
-        }
         self.write(authority, now, move |store| {
             let record = terms.record(owner.clone(), id.clone(), now);
             let this = record.record_id();
             if store.get(&this)?.is_some() {
                 return Err(Fault::Conflict(format!("{this} exists already")));
             }
-            check(&giver, store, &record)?;
-            put(store, record, (this, Expect::Absent))
+            let role = check(&giver, store, &record)?;
+            let mut plan = put(store, record, (this, Expect::Absent))?;
+            plan.expect.extend(role);
+            Ok(plan)
         })
         .await
     }
@@ -136,9 +139,10 @@ impl Control {
             let Stored { version, value: before } = find::<Issuer>(store, &this)?;
             seen.check(&this, version)?;
             let record = terms.record(before.owner.clone(), before.id.clone(), before.created_at);
-            check(&giver, store, &record)?;
+            let role = check(&giver, store, &record)?;
             let moved = record.source != before.source;
             let mut plan = put(store, record, (this, Expect::Version(version)))?;
+            plan.expect.extend(role);
             if moved {
                 forget_keys(store, &before, &mut plan)?;
             }
@@ -170,21 +174,19 @@ impl Control {
     }
 }
 
-/// Refuses an issuer whose role is not there, or is more than its giver has.
-fn check(giver: &Giver, store: &Store, issuer: &Issuer) -> Result<(), Fault> {
-    let rights = match (issuer.role, &issuer.owner) {
-        (RoleId::Managed(role), _) => role.rights(),
-        (RoleId::Custom(id), Some(tenant)) => {
-            let role = store.find::<Role>(&RecordId::Role(tenant.clone(), id))?;
-            role.map(|role| role.value.rights)
-                .ok_or_else(|| Fault::invalid("role", "there is no such role in this tenant"))?
-        }
+/// Refuses an issuer whose role is not there, or is more than its giver has; and says how the commit
+/// shall find the role.
+fn check(giver: &Giver, store: &Store, issuer: &Issuer) -> Result<Option<(RecordId, Expect)>, Fault> {
+    let (rights, there) = match (issuer.role, &issuer.owner) {
+        (RoleId::Managed(role), None) => (role.rights(), None),
         (RoleId::Custom(_), None) => {
             let message = "tenants' own roles are for their own issuers: use admin, editor, viewer or writer";
             return Err(Fault::invalid("role", message));
         }
+        (role, Some(tenant)) => tenants::role_of(store, tenant, role, "role")?,
     };
-    giver.gives(rights)
+    giver.gives(rights)?;
+    Ok(there)
 }
 
 /// Takes a deleted tenant out of the lists of the instance's issuers.
@@ -200,9 +202,18 @@ pub(super) fn forget_tenant(store: &Store, tenant: &TenantId, plan: &mut Plan<()
     Ok(())
 }
 
+/// Refuses a tenant's issuer that is to be asked too often.
+pub(super) fn paced(issuer: &Issuer) -> Result<(), Fault> {
+    match issuer.owner.is_none() || issuer.pace.min_interval() >= OF_TENANTS {
+        true => Ok(()),
+        false => Err(Fault::invalid("refresh.min_interval", "is at least 60 s for a tenant's issuer")),
+    }
+}
+
 /// Plans to write an issuer that refers to nothing that is not there.
 fn put(store: &Store, issuer: Issuer, this: (RecordId, Expect)) -> Result<Plan<Issuer>, Fault> {
-    let mut expect = vec![this];
+    paced(&issuer)?;
+    let mut expect = vec![this.clone()];
     if let TenantScope::Only(tenants) = &issuer.tenants {
         expect.extend(keys::existing(store, tenants)?);
     }
@@ -212,6 +223,9 @@ fn put(store: &Store, issuer: Issuer, this: (RecordId, Expect)) -> Result<Plan<I
         expect.push((tenant, Expect::Version(version)));
     }
     let others = store.all::<Issuer>(Some(&within(issuer.owner.as_ref())))?;
+    if issuer.owner.is_some() && matches!(this.1, Expect::Absent) && others.len() >= MOST {
+        return Err(Fault::Conflict(format!("a tenant has at most {MOST} issuers: remove one first")));
+    }
     let same = |other: &Issuer| other.id != issuer.id && other.source.issuer() == issuer.source.issuer();
     if let Some(other) = others.into_iter().find(|other| same(&other.value)) {
         let other = other.value.record_id();

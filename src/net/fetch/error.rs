@@ -41,6 +41,19 @@ pub enum FetchError {
     Broken(#[from] hyper::Error),
 }
 
+impl FetchError {
+    /// Whether this tells of names and addresses that only some networks know.
+    pub fn tells_of_networks(&self) -> bool {
+        matches!(
+            self,
+            FetchError::Resolve(..)
+                | FetchError::NoAddress
+                | FetchError::Refused { .. }
+                | FetchError::Connect(..)
+        )
+    }
+}
+
 /// Why a file of certificate authorities cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthoritiesError {
