@@ -1,7 +1,7 @@
 //! Answers that are too long for memory: lines of JSON, made as the caller reads them.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -18,8 +18,11 @@ const READ_IN: Duration = Duration::from_secs(30);
 /// Entries of the audit log as lines of JSON.
 pub(super) struct Lines(pub Export);
 
+/// A piece of an answer; none is the end. Where nobody says that it is the end, the answer breaks off.
+type Piece = Result<Option<Bytes>, Fault>;
+
 /// Bytes from whoever makes them. One piece waits.
-struct Pieces(Receiver<Result<Bytes, Fault>>);
+struct Pieces(Receiver<Piece>);
 
 impl IntoResponse for Lines {
     fn into_response(self) -> Response {
@@ -34,15 +37,15 @@ impl IntoResponse for Lines {
 
 /// Ends with the export, with its caller, or with the first error: then the answer breaks off, so
 /// that nobody takes it for whole.
-async fn make(mut export: Export, pieces: Sender<Result<Bytes, Fault>>) {
+async fn make(mut export: Export, pieces: Sender<Piece>) {
     loop {
         let piece = match export.next().await {
-            Ok(None) => return,
+            Ok(None) => Ok(None),
             Ok(Some(entries)) if entries.is_empty() && !pieces.is_closed() => continue,
-            Ok(Some(entries)) => lines(&entries).map_err(|_| Fault::Broken),
+            Ok(Some(entries)) => lines(&entries).map(Some).map_err(|_| Fault::Broken),
             Err(fault) => Err(fault),
         };
-        let last = piece.is_err();
+        let last = !matches!(piece, Ok(Some(_)));
         if let Err(fault) = &piece {
             tracing::error!(error = %fault, "an export broke off");
         }
@@ -67,6 +70,27 @@ impl http_body::Body for Pieces {
     type Error = Fault;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        self.get_mut().0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        let piece = ready!(self.get_mut().0.poll_recv(cx)).unwrap_or(Err(Fault::Broken));
+        Poll::Ready(piece.transpose().map(|piece| piece.map(Frame::data)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    #[tokio::test]
+    async fn only_an_answer_that_is_whole_ends() {
+        for whole in [true, false] {
+            let (sender, pieces) = channel(2);
+            sender.send(Ok(Some(Bytes::from_static(b"{}\n")))).await.expect("room");
+            if whole {
+                sender.send(Ok(None)).await.expect("room");
+            }
+            drop(sender);
+            let read = Pieces(pieces).collect().await.map(|read| read.to_bytes());
+            assert_eq!(read.ok(), whole.then(|| Bytes::from_static(b"{}\n")));
+        }
     }
 }

@@ -42,6 +42,7 @@ mod path;
 mod pick;
 mod place;
 mod problem;
+mod reader;
 mod roleform;
 mod roles;
 mod serve;

@@ -1,5 +1,6 @@
 //! Serving the admin port on any listener: HTTP/1.1, bounded in time and number, with a graceful end.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
+use axum::http::{HeaderValue, header};
 use axum::serve::Listener;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,9 +18,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::reader::Reader;
 
 /// For a request's head, and for the next request on an open connection.
 const HEAD: Duration = Duration::from_secs(20);
+/// The answer to a request that comes on a connection older than this is its last, so that those who
+/// wait get their turn.
+const LIFE: Duration = Duration::from_secs(5 * 60);
 /// Open at once; more wait in the kernel's queue.
 const CONNECTIONS: usize = 256;
 
@@ -40,12 +48,19 @@ where
             accepted = next => accepted,
             () = &mut stop => break,
         };
-        let routes = TowerToHyperService::new(router.clone());
+        let (routes, opened) = (TowerToHyperService::new(router.clone()), Instant::now());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            routes.call(request)
+            let answer = routes.call(request);
+            async move {
+                let mut answer = answer.await?;
+                if opened.elapsed() > LIFE {
+                    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
+            }
         });
-        let connection = http.serve_connection(TokioIo::new(io), service);
+        let connection = http.serve_connection(TokioIo::new(Reader::new(io)), service);
         let connection = open.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
