@@ -1,7 +1,7 @@
 //! `/api/v1/apply` and `/api/v1/export`: records as documents, carried out and written down.
 
 use axum::Json;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -153,8 +153,11 @@ pub(super) struct ExportQuery {
 pub(super) async fn apply(
     Caller(authority): Caller,
     state: State,
-    LongBody(form): LongBody<Form>,
+    request: Request,
 ) -> Result<Json<Shown>, Refusal> {
+    // Before anything is read: what is sent here is long.
+    authority.require_reach(&state.wiring.control.snapshot())?;
+    let LongBody(form, _place) = LongBody::<Form>::from_request(request, &state).await?;
     let application = form.read()?;
     let applied = state.wiring.control.apply(&authority, application, Timestamp::now()).await?;
     Shown::of(applied).map(Json)

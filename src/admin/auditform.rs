@@ -1,5 +1,7 @@
 //! The audit log as it is asked for and shown on the wire.
 
+use std::collections::BTreeSet;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::Serialize;
@@ -93,7 +95,7 @@ impl<S: Sync> FromRequestParts<S> for Paged {
 fn read(query: Vec<(String, String)>, pages: bool, filters: bool) -> Result<AuditSearch, Refusal> {
     let mut flaws = Flaws::default();
     let (mut page, mut size, mut filter) = (1, SIZE, AuditFilter::default());
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
     for (field, value) in query {
         if seen.contains(&field) {
             flaws.add(&field, "is given twice");
@@ -113,7 +115,7 @@ fn read(query: Vec<(String, String)>, pages: bool, filters: bool) -> Result<Audi
             "endDate" if filters => filter.to = flaws.take(&field, moment(&value)),
             _ => flaws.add(&field, "there is no such parameter"),
         }
-        seen.push(field);
+        seen.insert(field);
     }
     flaws.settle()?;
     Ok(AuditSearch { filter, skip: (page - 1_usize).saturating_mul(size), take: size })

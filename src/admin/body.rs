@@ -1,6 +1,7 @@
 //! JSON bodies: read within bounds, and every fault told with the field that has it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
@@ -10,14 +11,18 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::Desk;
 use super::problem::Refusal;
 use crate::control::{Fault, Flaws};
 
 /// The largest body, in bytes.
 const MOST: usize = 256 * 1024;
-/// The largest body that may be long.
+/// The largest body that may be long. As values it can take twenty times that.
 const MOST_OF_LONG: usize = 8 * 1024 * 1024;
+/// Long bodies at once; more wait.
+pub(super) const LONG_AT_ONCE: usize = 4;
 const IN_TIME: Duration = Duration::from_secs(10);
 
 /// A JSON body. The content type is required: a browser sends it to another origin only after
@@ -32,14 +37,15 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// A JSON body where whole files of records come.
-pub(super) struct LongBody<T>(pub T);
+/// A JSON body where whole files of records come, and the place that it takes.
+pub(super) struct LongBody<T>(pub T, pub OwnedSemaphorePermit);
 
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for LongBody<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for LongBody<T> {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
-        json(request, MOST_OF_LONG).await.map(LongBody)
+    async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Refusal> {
+        let place = desk.long_bodies.clone().acquire_owned().await.map_err(|_| Fault::Broken)?;
+        Ok(LongBody(json(request, MOST_OF_LONG).await?, place))
     }
 }
 

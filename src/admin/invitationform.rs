@@ -200,10 +200,7 @@ impl RoleForm {
         if self.namespaces.as_ref().is_some_and(|namespaces| !namespaces.is_empty()) {
             own.add("namespaces", "there are no namespaces here: name services to limit a role");
         }
-        flaws.0.extend(own.0.into_iter().map(|mut flaw| {
-            flaw.field.insert_str(0, prefix);
-            flaw
-        }));
+        flaws.add_all(prefix, own);
     }
 
     fn read(self, tenant: &TenantId) -> Result<InvitedRole, Refusal> {

@@ -1,6 +1,6 @@
 //! Lists: how they are asked for and how they are answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -76,7 +76,7 @@ pub(super) fn query(parts: &Parts) -> Result<Vec<(String, String)>, Refusal> {
 fn read(query: Vec<(String, String)>) -> Result<Search, Refusal> {
     let mut flaws = Flaws::default();
     let (mut page, mut search, mut sorts) = (1, Search::all(SIZE), Vec::new());
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
     for (field, value) in query {
         if field != "sort" && seen.contains(&field) {
             flaws.add(&field, "is given twice");
@@ -97,7 +97,7 @@ fn read(query: Vec<(String, String)>) -> Result<Search, Refusal> {
                 None => flaws.add(name, "there is no such parameter"),
             },
         }
-        seen.push(field);
+        seen.insert(field);
     }
     if search.filters.len() > FILTERS {
         flaws.add("filters", format_args!("there are at most {FILTERS}"));

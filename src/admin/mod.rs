@@ -66,6 +66,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -99,6 +100,7 @@ struct Desk {
     wiring: Wiring,
     /// The OpenAPI document as JSON.
     document: Bytes,
+    long_bodies: Arc<Semaphore>,
 }
 
 type State = axum::extract::State<Arc<Desk>>;
@@ -108,7 +110,8 @@ type State = axum::extract::State<Arc<Desk>>;
 pub fn router(wiring: Wiring) -> Router {
     let (router, document) = table().split_for_parts();
     let document = openapi::finish(document);
-    let desk = Arc::new(Desk { wiring, document });
+    let long_bodies = Arc::new(Semaphore::new(body::LONG_AT_ONCE));
+    let desk = Arc::new(Desk { wiring, document, long_bodies });
     router
         .fallback(|| async { Refusal::NoRoute })
         .method_not_allowed_fallback(|| async { Refusal::Method })

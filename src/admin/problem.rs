@@ -59,7 +59,7 @@ pub(super) struct Problem {
     detail: String,
     /// The same as `detail`.
     message: String,
-    /// Each field that breaks a rule.
+    /// Each field that breaks a rule, up to 100 of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
 }
@@ -139,6 +139,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, detail) = (self.status(), self.detail());
         let header = self.extra_header();
+        let reason = (status == StatusCode::FORBIDDEN).then(|| Reason(detail.clone()));
         let flaws = match self {
             Refusal::Fault(Fault::Invalid(flaws)) => flaws.0,
             _ => Vec::new(),
@@ -148,7 +149,7 @@ impl IntoResponse for Refusal {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             message: detail.clone(),
-            detail: detail.clone(),
+            detail,
             errors: flaws
                 .into_iter()
                 .map(|flaw| FieldError { field: flaw.field, message: flaw.message })
@@ -160,7 +161,9 @@ impl IntoResponse for Refusal {
         if let Some((name, value)) = header {
             headers.insert(name, value);
         }
-        response.extensions_mut().insert(Reason(detail));
+        if let Some(reason) = reason {
+            response.extensions_mut().insert(reason);
+        }
         response
     }
 }

@@ -26,7 +26,7 @@ enum Who {
     Claimed(String, Via),
 }
 
-/// Why something was refused, as the caller is told; goes along with the answer.
+/// Why something was refused to somebody known, as they are told; goes along with the answer.
 #[derive(Clone)]
 pub(super) struct Reason(pub String);
 

@@ -254,6 +254,14 @@ impl Authority {
         Some(tenants)
     }
 
+    /// Refuses who has access to no tenant.
+    pub fn require_reach(&self, snapshot: &Snapshot) -> Result<(), Fault> {
+        match self.reach(snapshot) {
+            Some(none) if none.is_empty() => Err(Fault::Forbidden(Lack::SuperAdmin)),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses who lacks a power in a tenant. To whom has no access there, the tenant does not exist.
     pub fn require(&self, snapshot: &Snapshot, tenant: &TenantId, power: Power) -> Result<Effective, Fault> {
         let held = self.rights(snapshot, tenant).ok_or_else(|| Fault::no_tenant(tenant))?;

@@ -69,7 +69,9 @@ impl Fault {
     }
 
     pub fn invalid(field: impl Into<String>, message: impl fmt::Display) -> Self {
-        Fault::Invalid(Flaws(vec![Flaw { field: field.into(), message: message.to_string() }]))
+        let mut flaws = Flaws::default();
+        flaws.add(&field.into(), message);
+        Fault::Invalid(flaws)
     }
 }
 
@@ -85,13 +87,27 @@ pub struct Flaw {
     pub message: String,
 }
 
-/// All that is wrong with what was given.
+/// All that is wrong with what was given, up to [`Flaws::MOST`]: what is given can be long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flaws(pub Vec<Flaw>);
 
 impl Flaws {
+    pub const MOST: usize = 100;
+    /// Of a field's name, and of a message: both can quote what was given. In characters.
+    const LONGEST: usize = 1000;
+    /// So many are in a summary.
+    const SUMMED_UP: usize = 10;
+
     pub fn add(&mut self, field: &str, message: impl fmt::Display) {
-        self.0.push(Flaw { field: field.to_owned(), message: message.to_string() });
+        if self.0.len() < Self::MOST {
+            let cut = |text: &str| text.chars().take(Self::LONGEST).collect();
+            self.0.push(Flaw { field: cut(field), message: cut(&message.to_string()) });
+        }
+    }
+
+    /// Adds all that is wrong with a part; `at` is where that stands.
+    pub fn add_all(&mut self, at: &str, theirs: Flaws) {
+        theirs.0.into_iter().for_each(|flaw| self.add(&format!("{at}{}", flaw.field), flaw.message));
     }
 
     /// The value of a field, or a flaw and none.
@@ -113,13 +129,32 @@ impl Flaws {
     }
 }
 
-/// `name: must not be empty; leeway: …`
+/// A summary: `name: must not be empty; leeway: …`
 impl fmt::Display for Flaws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, flaw) in self.0.iter().enumerate() {
+        for (index, flaw) in self.0.iter().take(Self::SUMMED_UP).enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{}: {}", flaw.field, flaw.message)?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(Self::SUMMED_UP) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_has_bounds() {
+        let mut flaws = Flaws::default();
+        for nth in 0..1_000 {
+            flaws.add(&format!("a{nth}"), "ö".repeat(5_000));
+        }
+        assert_eq!((flaws.0.len(), flaws.0[0].message.chars().count()), (100, 1_000));
+        assert!(flaws.to_string().ends_with("; and 90 more"));
+        assert!(flaws.to_string().len() < 25_000);
     }
 }

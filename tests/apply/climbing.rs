@@ -76,6 +76,15 @@ async fn nobody_applies_beyond_the_own_tenant() {
 }
 
 #[tokio::test]
+async fn of_who_has_access_to_nothing_nothing_is_read() {
+    let stage = Stage::set().await;
+    let stranger = stage.user("stranger@example.com").await;
+    for documents in [json!([]), json!([7]), json!(7)] {
+        stage.apply_as(&stranger, &documents, json!({})).await.refused(403);
+    }
+}
+
+#[tokio::test]
 async fn nobody_gives_by_a_document_what_they_do_not_have() {
     let (stage, _, clerk) = stage().await;
     let before = stage.records();

@@ -101,6 +101,19 @@ async fn all_documents_are_told_of_at_once() {
     stage.call(&stage.boss, Method::GET, "/api/v1/export?tenant=none", None).await.refused(404);
 }
 
+#[tokio::test]
+async fn what_is_told_does_not_grow_with_what_is_wrong() {
+    let stage = Stage::set().await;
+    let mut key = json!({"kind": "Key"});
+    (0..5_000).for_each(|nth| key[format!("x{nth}")] = 0.into());
+    let refused = stage.apply_as(&stage.boss, &json!([key]), json!({})).await;
+    assert!(refused.refused(422).ends_with("; and 90 more"));
+    assert_eq!(refused.json()["errors"].as_array().map(Vec::len), Some(100));
+    let query: String = (0..500).map(|nth| format!("&x{nth}")).collect();
+    let refused = stage.call(&stage.boss, Method::GET, &format!("/api/v1/tenants?{query}"), None).await;
+    assert!(refused.refused(422).ends_with("; and 90 more"));
+}
+
 /// One bad binding among a hundred good records, and there is nothing of that tenant, nor of the others.
 #[tokio::test]
 async fn half_a_tenant_is_never_made() {

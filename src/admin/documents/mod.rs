@@ -108,7 +108,7 @@ fn told<T>(read: Result<T, Refusal>, at: &str, flaws: &mut Flaws) -> Option<T> {
     match read {
         Ok(read) => Some(read),
         Err(Refusal::Fault(Fault::Invalid(theirs))) => {
-            prefixed(theirs, at, flaws);
+            flaws.add_all(&format!("{at}."), theirs);
             None
         }
         Err(other) => {
@@ -116,8 +116,4 @@ fn told<T>(read: Result<T, Refusal>, at: &str, flaws: &mut Flaws) -> Option<T> {
             None
         }
     }
-}
-
-fn prefixed(theirs: Flaws, at: &str, flaws: &mut Flaws) {
-    theirs.0.into_iter().for_each(|flaw| flaws.add(&format!("{at}.{}", flaw.field), flaw.message));
 }

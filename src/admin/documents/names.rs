@@ -141,7 +141,7 @@ impl BindingForm {
         if let Some(services) = &self.services {
             let mut theirs = Flaws::default();
             check_services(services, &mut theirs);
-            super::prefixed(theirs, at, flaws);
+            flaws.add_all(&format!("{at}."), theirs);
         }
         Some(BindingDocument { holder: holder?, role: RoleName::of(self.role), services: self.services })
     }

@@ -11,7 +11,7 @@ use super::super::roleform::{Permissions, read_rights};
 use super::super::tenantparts::{LabelsForm, MaybeOptions, OptionsForm, State, read_labels, read_options};
 use super::super::{issuerform, keyform, words};
 use super::names::{BindingForm, SeatForm, WhoForm, seats};
-use super::{prefixed, told};
+use super::told;
 use crate::control::apply::{
     AccountDocument, GroupDocument, IssuerDocument, KeyDocument, RoleDocument, RoleName, Says, TenantDocument,
 };
@@ -127,7 +127,7 @@ impl Form {
             options: self.options.map(|options| read_options(options, true, &mut own)),
             default_role: None,
         };
-        prefixed(own, at, flaws);
+        flaws.add_all(&format!("{}.", at), own);
         let id = id?;
         let mut lists = Lists { at, flaws };
         let document = TenantDocument {
@@ -197,7 +197,7 @@ impl RoleForm {
         let description = description(self.description, at, flaws);
         let mut own = Flaws::default();
         let rights = read_rights(Some(self.permissions), &mut own);
-        prefixed(own, at, flaws);
+        flaws.add_all(&format!("{}.", at), own);
         Some(RoleDocument { name: name?, description: description?, rights: rights? })
     }
 }

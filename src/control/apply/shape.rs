@@ -61,9 +61,7 @@ impl Shape<'_> {
     fn tenant(&mut self, services: &[String]) -> Result<(), Fault> {
         let before = self.holding.tenant.clone();
         match tenants::amend(&mut self.holding.tenant, self.document.change.clone(), services) {
-            Err(Fault::Invalid(flaws)) => {
-                flaws.0.into_iter().for_each(|flaw| self.flaw(flaw.field, flaw.message));
-            }
+            Err(Fault::Invalid(flaws)) => self.flaws.add_all(&format!("{}.", self.at), flaws),
             amended => amended?,
         }
         match &self.document.default_role {
