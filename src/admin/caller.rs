@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, Method, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, header};
 
 use super::problem::Refusal;
 use super::trail::Trail;
@@ -24,6 +24,9 @@ pub(super) struct Caller(pub Authority);
 
 /// From where a request comes, whoever sends it.
 pub(super) struct Whence(pub Origin);
+
+/// Nobody's page but our own.
+pub(super) struct SameOrigin;
 
 /// What one scheme makes of a request's credential.
 enum Outcome {
@@ -43,6 +46,7 @@ impl FromRequestParts<Arc<Desk>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Refusal> {
         let control = &desk.wiring.control;
+        same_origin(parts)?;
         let address = address(&parts.extensions);
         let trail = Trail::of(&parts.extensions);
         let outcome = match Credential::of(&parts.headers)? {
@@ -70,6 +74,35 @@ impl<S: Sync> FromRequestParts<S> for Whence {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         Ok(Whence(Origin { address: address(&parts.extensions), request_id: request_id(parts) }))
     }
+}
+
+impl<S: Sync> FromRequestParts<S> for SameOrigin {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+        same_origin(parts).map(|()| SameOrigin)
+    }
+}
+
+/// Refuses writes that another site's page sends: a browser adds what it has of ours by itself, also
+/// the password of Basic. Browsers say from where they ask (Fetch Metadata; `Origin` where they do
+/// not trust the connection), other clients say nothing.
+fn same_origin(parts: &Parts) -> Result<(), Refusal> {
+    if parts.method.is_safe() {
+        return Ok(());
+    }
+    let told = |name: &str| parts.headers.get(name).map(HeaderValue::as_bytes);
+    let ours = match (told("sec-fetch-site"), told("origin")) {
+        (Some(site), _) => matches!(site, b"same-origin" | b"none"),
+        (None, Some(origin)) => {
+            let host = told("host").unwrap_or_default();
+            [&b"http://"[..], b"https://"].into_iter().any(|scheme| {
+                origin.strip_prefix(scheme).is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+            })
+        }
+        (None, None) => true,
+    };
+    if ours { Ok(()) } else { Err(Refusal::OtherSite) }
 }
 
 impl<'a> Credential<'a> {
@@ -160,7 +193,6 @@ pub(super) fn address(extensions: &Extensions) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
 
     fn credential(values: &[&'static str]) -> Result<Option<(String, String)>, Refusal> {
         let mut headers = HeaderMap::new();

@@ -25,7 +25,8 @@ impl Default for Sessions {
     }
 }
 
-/// Where Kestra's clients put a session's ticket.
+/// Where Kestra's clients put a session's ticket. Not taken from browsers: there any host of the same
+/// domain may have set it.
 const KESTRA: &str = "JWT";
 
 impl Sessions {
@@ -55,6 +56,7 @@ impl Sessions {
     pub(super) fn ticket(&self, headers: &HeaderMap) -> Result<Option<Secret>, Refusal> {
         match one(headers, self.name())? {
             Some(ticket) => Ok(Some(ticket)),
+            None if by_browser(headers) => Ok(None),
             None => one(headers, KESTRA),
         }
     }
@@ -62,13 +64,22 @@ impl Sessions {
 
 /// The value of a cookie (RFC 6265 §4.2). Of two with one name nobody can tell whose they are.
 fn one(headers: &HeaderMap, name: &str) -> Result<Option<Secret>, Refusal> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut values = pairs.filter(|(own, _)| *own == name).map(|(_, value)| value);
+    // Bytes: other cookies need not be text.
+    let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+    let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
+    let mut values = pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
     match (values.next(), values.next()) {
         (Some(_), Some(_)) => Err(Refusal::Malformed(format!("there is more than one cookie {name}"))),
-        (first, _) => Ok(first.map(|value| Secret::new(value.trim_matches('"').to_owned()))),
+        (first, _) => Ok(first.map(|value| {
+            let text = String::from_utf8_lossy(value);
+            Secret::new(text.trim_matches('"').to_owned())
+        })),
     }
+}
+
+/// Fetch Metadata, or `Origin`: only browsers send them, and no page can take them away.
+fn by_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN)
 }
 
 #[cfg(test)]
@@ -95,6 +106,32 @@ mod tests {
         assert_eq!(read(&["xtenantry=t1; Tenantry=t1; __Host-tenantry=t1"]), None);
         for two in [&["tenantry=a; tenantry=b"][..], &["tenantry=a", "tenantry=a"], &["JWT=a; JWT=a"]] {
             assert!(matches!(ticket(false, two), Err(Refusal::Malformed(_))), "{two:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_that_are_no_text_do_not_hide_ours() {
+        let mut headers = HeaderMap::new();
+        let line = HeaderValue::from_bytes(b"name=J\xf6rg; tenantry=t1").expect("a header");
+        headers.append(header::COOKIE, line);
+        let read = Sessions::default().ticket(&headers).ok().flatten();
+        assert_eq!(read.map(|ticket| ticket.reveal().to_owned()).as_deref(), Some("t1"));
+        headers.insert(header::COOKIE, HeaderValue::from_bytes(b"tenantry=\xf6").expect("a header"));
+        assert!(Sessions::default().ticket(&headers).ok().flatten().is_some(), "a bad one is one");
+    }
+
+    #[test]
+    fn of_browsers_only_our_own_cookie_is_taken() {
+        for secure in [true, false] {
+            let sessions = Sessions { secure, ..Sessions::default() };
+            let mut headers = HeaderMap::new();
+            headers.append(header::COOKIE, HeaderValue::from_static("JWT=t2"));
+            assert!(sessions.ticket(&headers).ok().flatten().is_some());
+            for name in ["sec-fetch-site", "origin"] {
+                let mut headers = headers.clone();
+                headers.insert(name, HeaderValue::from_static("same-origin"));
+                assert!(sessions.ticket(&headers).ok().flatten().is_none(), "{name}");
+            }
         }
     }
 

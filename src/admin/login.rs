@@ -2,20 +2,19 @@
 
 use std::time::Instant;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Form, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::State;
-use super::body::{Body, bytes, is};
-use super::caller::{Caller, Whence};
+use super::body::{Body, Rest, bytes, is};
+use super::caller::{Caller, SameOrigin, Whence};
 use super::problem::Refusal;
 use super::trail::Trail;
-use crate::control::Via;
+use crate::control::{Flaws, Via};
 use crate::model::{Secret, Timestamp};
 
 /// A user's name and password.
@@ -26,6 +25,9 @@ pub(super) struct Credentials {
     username: String,
     #[schema(format = Password, min_length = 1, max_length = 1024)]
     password: String,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    rest: Rest,
 }
 
 /// Somebody who has signed in.
@@ -41,26 +43,16 @@ pub(super) struct LoggedIn {
     expires_at: String,
 }
 
-/// Nobody's page but our own: a browser says so (Fetch Metadata), other clients say nothing.
-pub(super) struct SameOrigin;
-
-impl<S: Sync> FromRequestParts<S> for SameOrigin {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
-        match parts.headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
-            None | Some(b"same-origin" | b"none") => Ok(SameOrigin),
-            Some(_) => Err(Refusal::OtherSite),
-        }
-    }
-}
-
 impl<S: Sync> FromRequest<S> for Credentials {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         if !is(request.headers(), &["application/x-www-form-urlencoded"]) {
-            return Body::from_request(request, state).await.map(|Body(credentials)| credentials);
+            let Body(credentials) = Body::<Credentials>::from_request(request, state).await?;
+            let mut flaws = Flaws::default();
+            credentials.rest.refuse(&[], &mut flaws);
+            flaws.settle()?;
+            return Ok(credentials);
         }
         let (parts, body) = request.into_parts();
         let whole = Request::from_parts(parts, bytes(body).await?.into());

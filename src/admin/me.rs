@@ -112,7 +112,7 @@ pub(super) struct PasswordChange {
 
 /// Who am I?
 #[utoipa::path(
-    get, path = "/api/v1/me", tag = "me", security(("basic" = []), ("bearer" = []), ("cookie" = [])),
+    get, path = "/api/v1/me", tag = "me",
     responses((status = 200, description = "The caller.", body = Me,
         headers(("ETag" = Option<String>, description = "The version of the user, if it is one."))))
 )]

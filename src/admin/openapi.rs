@@ -36,25 +36,29 @@ pub(super) fn preamble() -> OpenApi {
     info.description = Some(
         "Tenants and trusted keys of a tenantry gateway. A write is live in the data plane of the answering \
          node when it is answered. Refusals are problems (RFC 9457); a refusal with 422 names each field that \
-         breaks a rule. Every record has an ETag, and writes take If-Match. \
-         Nobody acts as somebody else: there is no impersonation, whatever header asks for it."
+         breaks a rule, up to 100 of them. What takes If-Match is shown with an ETag. \
+         There is no impersonation, whatever header asks for it; but super admins make API tokens for \
+         others, and every write is in the audit log under whose credential was shown. \
+         Writes that a page of another site sends are refused with 403."
             .to_owned(),
     );
     let mut components = Components::new();
     let basic = Http::builder()
         .scheme(HttpAuthScheme::Basic)
-        .description(Some("The name and password of a super admin."))
+        .description(Some("The name and password of a user; or an API token or a JSON Web Token as the password, with \
+             any name."))
         .build();
     components.add_security_scheme(SCHEME, SecurityScheme::Http(basic));
     let bearer = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("A tenant's token, as the data plane takes it. It may ask who it is."))
+        .description(Some("An API token, or a JSON Web Token as the data plane takes it, which may in its tenant what its \
+             key or issuer gives it."))
         .build();
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     let cookie = ApiKeyValue::with_description(
         "tenantry",
         "A session, from /login; over TLS its name is __Host-tenantry. Requests other than GET and HEAD need \
-         the header X-CSRF-TOKEN besides. Also taken from a cookie named JWT.",
+         the header X-CSRF-TOKEN besides. From what is no browser it is also taken from a cookie named JWT.",
     );
     components.add_security_scheme(COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     components.schemas.insert(Problem::name().into_owned(), Problem::schema());
@@ -64,7 +68,7 @@ pub(super) fn preamble() -> OpenApi {
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components))
-        .security(Some([SCHEME, COOKIE].map(|scheme| SecurityRequirement::new(scheme, [""; 0]))))
+        .security(Some([SCHEME, BEARER, COOKIE].map(|scheme| SecurityRequirement::new(scheme, [""; 0]))))
         .build()
 }
 

@@ -95,7 +95,8 @@ impl FromStr for Algorithm {
 }
 
 /// The `kid` by which tokens name their key. By default hex(SHA-1(PEM text)), as Opstrace has it
-/// ([`PublicKey::fingerprint`]); a JWK's own `kid` is kept. 1 to 256 printable ASCII characters.
+/// ([`PublicKey::fingerprint`]); a JWK's own `kid` is kept. 1 to 256 printable ASCII characters; not `.`
+/// or `..`, which no path can name (RFC 3986 §5.2.4).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(String);
@@ -103,9 +104,12 @@ pub struct KeyId(String);
 impl KeyId {
     pub const MAX: usize = 256;
 
-    /// None when the text is empty, too long, or has anything but printable ASCII without space.
+    /// None when the text is empty, too long, has anything but printable ASCII without space, or is
+    /// `.` or `..`.
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=Self::MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        let fits = (1..=Self::MAX).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_graphic())
+            && !matches!(text, "." | "..");
         fits.then(|| KeyId(text.to_owned()))
     }
 
