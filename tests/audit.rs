@@ -15,6 +15,8 @@ use tenantry::model::{
     Timestamp, User, UserName, Verdict, Verifier,
 };
 use tenantry::store::{Change, Order, RecordId};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -294,6 +296,17 @@ async fn failed_sign_ins_are_told_of_without_what_was_tried() {
     let text = port.get("/api/v1/auditlogs/export").await.text;
     assert!(!text.contains("planted"), "neither passwords nor names that may be some are told");
     assert_eq!(port.get("/api/v1/auditlogs/verify").await.json()["intact"], true);
+}
+
+#[tokio::test]
+async fn hanging_up_does_not_keep_a_guess_from_being_told() {
+    let port = Port::start().await;
+    let guess = "GET /api/v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Basic cm9vdDp3cm9uZw==\r\n\r\n";
+    let mut caller = TcpStream::connect(port.address).await.expect("a connection");
+    caller.write_all(guess.as_bytes()).await.expect("a request");
+    drop(caller);
+    let told = refusals(&port, 1).await;
+    assert_eq!((&told[0]["deed"], &told[0]["actor"]["name"]), (&json!("SIGN_IN"), &json!(USER)));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::State;
 use super::caller::address;
 use super::problem::Refusal;
-use super::trail::{Asked, Trail};
+use super::trail::{Asked, Trail, Watch};
 use crate::model::{Ticket, TicketKind};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,9 +35,12 @@ pub(super) async fn frame(state: State, mut request: Request, next: Next) -> Res
         method = %request.method(),
         path = asked.path,
     );
+    let control = &*state.wiring.control;
+    let watch = Watch { control, trail: &trail, asked: &asked };
     let answer = tokio::time::timeout(IN_TIME, next.run(request)).instrument(span).await;
     let mut response = answer.unwrap_or_else(|_elapsed| Refusal::TimedOut.into_response());
-    trail.tell(&state.wiring.control, &asked, &response);
+    trail.tell(control, &asked, &response);
+    drop(watch);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

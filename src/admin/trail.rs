@@ -30,6 +30,13 @@ enum Who {
 #[derive(Clone)]
 pub(super) struct Reason(pub String);
 
+/// Sees to it that a request's trail is told of also when it is never answered.
+pub(super) struct Watch<'a> {
+    pub control: &'a Control,
+    pub trail: &'a Trail,
+    pub asked: &'a Asked,
+}
+
 /// What was asked for.
 pub(super) struct Asked {
     pub method: Method,
@@ -37,6 +44,8 @@ pub(super) struct Asked {
     pub address: IpAddr,
     pub request_id: String,
 }
+
+const HUNG_UP: &str = "the caller hung up before there was an answer";
 
 /// The longest id that is told of, in bytes: ids come as callers wrote them.
 const LONGEST: usize = 256;
@@ -70,31 +79,49 @@ impl Trail {
 
     /// Tells the audit log, if this was a failed sign-in or a refused write.
     pub(super) fn tell(&self, control: &Control, asked: &Asked, response: &Response) {
-        let Some(who) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return };
-        let now = Timestamp::now();
+        let Some(who) = self.take() else { return };
         match (who, response.status()) {
-            (
-                Who::Claimed(user, via),
-                status @ (StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS),
-            ) => {
-                let refused = RefusedSignIn {
-                    user: &user,
-                    via: via.as_str(),
-                    address: &asked.address.to_string(),
-                    request_id: &asked.request_id,
-                    tenant: None,
-                    reason: if status == StatusCode::UNAUTHORIZED { wrong(via) } else { LOCKED },
-                };
-                control.refused_sign_in(&refused, now);
+            (Who::Claimed(user, via), StatusCode::UNAUTHORIZED) => {
+                asked.refused_sign_in(control, &user, via, wrong(via));
+            }
+            (Who::Claimed(user, via), StatusCode::TOO_MANY_REQUESTS) => {
+                asked.refused_sign_in(control, &user, via, LOCKED);
             }
             (Who::Known(authority), StatusCode::FORBIDDEN) => {
                 let reason = response.extensions().get::<Reason>();
                 let reason = reason.map_or_else(String::new, |Reason(reason)| reason.clone());
                 if let Some(refused) = refused_write(asked, reason) {
-                    control.refused_write(&authority, refused, now);
+                    control.refused_write(&authority, refused, Timestamp::now());
                 }
             }
             _ => {}
+        }
+    }
+
+    fn take(&self) -> Option<Who> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Asked {
+    fn refused_sign_in(&self, control: &Control, user: &str, via: Via, reason: &str) {
+        let refused = RefusedSignIn {
+            user,
+            via: via.as_str(),
+            address: &self.address.to_string(),
+            request_id: &self.request_id,
+            tenant: None,
+            reason,
+        };
+        control.refused_sign_in(&refused, Timestamp::now());
+    }
+}
+
+impl Drop for Watch<'_> {
+    /// Whoever hangs up while a password is being checked has made a guess all the same.
+    fn drop(&mut self) {
+        if let Some(Who::Claimed(user, Via::Password)) = self.trail.take() {
+            self.asked.refused_sign_in(self.control, &user, Via::Password, HUNG_UP);
         }
     }
 }

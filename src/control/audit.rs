@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::logbook::{Part, Span};
+use super::scans::Scans;
 use super::{Authority, Control, Fault, blocking};
 use crate::model::{
     Act, Area, AuditEntry, Deed, Extent, Outcome, Power, TenantId, Timestamp, Verdict, Verifier,
@@ -12,8 +13,6 @@ use crate::store::{RecordId, Store};
 
 /// Entries that are read at once; who asks can go away between.
 const BATCH: u64 = 512;
-/// Callers for whom entries are being looked through at once; more wait. Each can take a core.
-pub(super) const SCANS: usize = 2;
 
 /// Which entries are meant. What is none does not matter; texts are compared in any case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +43,7 @@ pub struct AuditSearch {
 /// Entries on their way out, from the oldest.
 pub struct Export {
     store: Arc<Store>,
+    scans: Arc<Scans>,
     part: Part,
     filter: AuditFilter,
     left: Option<Span>,
@@ -110,11 +110,12 @@ impl Control {
                 self.read(move |store| Ok(page.map_or(Ok(Vec::new()), |page| part.newest(store, page))?));
             return Ok((entries.await?, usize::try_from(span.len()).unwrap_or(usize::MAX)));
         }
-        let _turn = self.scans.acquire().await.map_err(|_| Fault::Broken)?;
         let (mut page, mut total, mut left) = (Vec::new(), 0, Some(span));
         while let Some((batch, rest)) = left.map(|left| left.last(BATCH)) {
+            let turn = self.scans.turn(&part).await?;
             let (part, filter) = (part.clone(), filter.clone());
             let wanted = self.read(move |store| {
+                let _turn = turn;
                 let mut entries = part.newest(store, batch)?;
                 entries.retain(|entry| filter.wants(entry));
                 Ok(entries)
@@ -155,13 +156,12 @@ impl Control {
     ) -> Result<Export, Fault> {
         let part = self.part(authority, tenant)?;
         let (part, left) = self.within(part, filter.from, filter.to).await?;
-        Ok(Export { store: self.store.clone(), part, filter, left })
+        Ok(Export { store: self.store.clone(), scans: self.scans.clone(), part, filter, left })
     }
 
     /// Looks through the whole log, whether it says what it was written to say.
     pub async fn verify_audit(&self, authority: &Authority) -> Result<Verdict, Fault> {
         let mut export = self.export_audit(authority, None, AuditFilter::default()).await?;
-        let _turn = self.scans.acquire().await.map_err(|_| Fault::Broken)?;
         let mut verifier = Verifier::new(Extent::Whole);
         while let Some(entries) = export.next().await? {
             verifier = blocking(move || {
@@ -207,8 +207,10 @@ impl Export {
         let Some(left) = self.left else { return Ok(None) };
         let (batch, rest) = left.first(BATCH);
         self.left = rest;
+        let turn = self.scans.turn(&self.part).await?;
         let (store, part, filter) = (self.store.clone(), self.part.clone(), self.filter.clone());
         blocking(move || {
+            let _turn = turn;
             let mut entries = part.oldest(&store, batch)?;
             entries.retain(|entry| filter.wants(entry));
             Ok(Some(entries))

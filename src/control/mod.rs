@@ -36,6 +36,7 @@ mod person;
 mod profile;
 mod retention;
 mod roles;
+mod scans;
 mod search;
 mod sessions;
 mod setup;
@@ -101,8 +102,7 @@ pub struct Control {
     usage: usage::Usage,
     hashing: Arc<Semaphore>,
     incidents: incidents::Incidents,
-    /// Searches of the audit log that may run at once.
-    scans: Semaphore,
+    scans: Arc<scans::Scans>,
 }
 
 /// The versions of a record that a caller is ready to change.
@@ -158,7 +158,7 @@ impl Control {
         let turn = Arc::new(Mutex::new(Chain::read(&store)?));
         let (usage, board) = (usage::Usage::new(), issuers::Board::default());
         let hashing = Arc::new(Semaphore::new(hashing::AT_ONCE));
-        let scans = Semaphore::new(audit::SCANS);
+        let scans = scans::Scans::new();
         let incidents = incidents::Incidents::new();
         Ok(Control { store, published, turn, checker, board, usage, hashing, incidents, scans })
     }
