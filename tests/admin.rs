@@ -491,6 +491,20 @@ async fn jwks_bring_their_id_and_algorithm() {
 }
 
 #[tokio::test]
+async fn every_key_id_can_be_named_by_a_path() {
+    let port = Port::start().await;
+    for id in [".", ".."] {
+        port.post("/api/v1/keys", &json!({"id": id, "public_key": p256(), "tenants": "all"}))
+            .await
+            .flaws(&["id"]);
+    }
+    let made =
+        port.post("/api/v1/keys", &json!({"id": "../...", "public_key": p256(), "tenants": "all"})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(port.get(made.header("location")).await.json()["id"], "../...");
+}
+
+#[tokio::test]
 async fn key_conditions_break_rules_that_are_named() {
     let port = Port::start().await;
     let bad = json!({

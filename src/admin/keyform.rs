@@ -283,7 +283,8 @@ fn read_material(material: Option<Material>, flaws: &mut Flaws) -> Option<ReadKe
 }
 
 fn read_id(text: &str, flaws: &mut Flaws) -> Option<KeyId> {
-    let rule = || format!("has 1 to {} printable ASCII characters, without space, and is not . or ..", KeyId::MAX);
+    let rule =
+        || format!("has 1 to {} printable ASCII characters, without space, and is not . or ..", KeyId::MAX);
     flaws.take("id", KeyId::parse(text).ok_or_else(rule))
 }
 

@@ -45,14 +45,18 @@ pub(super) fn preamble() -> OpenApi {
     let mut components = Components::new();
     let basic = Http::builder()
         .scheme(HttpAuthScheme::Basic)
-        .description(Some("The name and password of a user; or an API token or a JSON Web Token as the password, with \
-             any name."))
+        .description(Some(
+            "The name and password of a user; or an API token or a JSON Web Token as the password, with \
+             any name.",
+        ))
         .build();
     components.add_security_scheme(SCHEME, SecurityScheme::Http(basic));
     let bearer = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("An API token, or a JSON Web Token as the data plane takes it, which may in its tenant what its \
-             key or issuer gives it."))
+        .description(Some(
+            "An API token, or a JSON Web Token as the data plane takes it, which may in its tenant what its \
+             key or issuer gives it.",
+        ))
         .build();
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     let cookie = ApiKeyValue::with_description(

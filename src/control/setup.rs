@@ -1,9 +1,9 @@
 //! The first super admin and the first tenant, made by whoever comes first to an instance that is
 //! nobody's: one without any user and any service account of its own.
 
-use super::{Authority, Control, Fault, NewTenant, Origin, Plan, TenantChange, users};
+use super::{Authority, Control, Fault, Origin, Plan, TenantChange, tenants, users};
 use crate::model::{Secret, TenantId, Timestamp, User, UserName};
-use crate::store::{Cut, Kind, Order, RecordId, Store, within};
+use crate::store::{Cut, Kind, Order, Store, within};
 
 /// Whom an instance shall belong to.
 #[derive(Clone)]
@@ -34,25 +34,21 @@ impl Control {
         let password_hash = self.hashed(first.name.as_str(), Some(first.password)).await?;
         let user = users::super_admin(first.name, password_hash, now)?;
         let authority = Authority::system().within(origin.address.to_string(), origin.request_id);
-        let tenant = first.tenant.clone();
+        let (tenant, services) = (first.tenant, self.services());
         let made = self.write(&authority, now, move |store| {
             if anybody(store)? {
                 return Ok(Plan::new(None));
             }
-            if let Some(tenant) = tenant.clone().map(RecordId::Tenant)
-                && store.get(&tenant)?.is_some()
-            {
-                return Err(Fault::Conflict(format!("{tenant} exists already: leave it out")));
+            let Plan { mut expect, mut changes, value: user } = users::made(store, user.clone())?;
+            if let Some(tenant) = &tenant {
+                let mut plan = tenants::founded(store, tenant, TenantChange::default(), &services, now)?;
+                tenants::appoint(store, user.id, now, &mut plan)?;
+                expect.extend(plan.expect);
+                changes.extend(plan.changes);
             }
-            let Plan { expect, changes, value } = users::made(store, user.clone())?;
-            Ok(Plan { expect, changes, value: Some(value) })
+            Ok(Plan { expect, changes, value: Some(user) })
         });
-        let made = made.await?.value;
-        if let (Some(user), Some(tenant)) = (&made, first.tenant) {
-            let (admin, rest) = (Some(user.name.clone()), TenantChange::default());
-            self.create_tenant(&authority, NewTenant { id: tenant, admin, rest }, now).await?;
-        }
-        Ok(made)
+        Ok(made.await?.value)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     Search, Seen, bindings, estate, find, issuers, keys, members, names, options,
 };
 use crate::model::{
-    Act, Area, ManagedRole, OrgId, OrgRecord, Power, Principal, Rights, Role, RoleId, Subject, Tenant,
+    Act, Area, Id, ManagedRole, OrgId, OrgRecord, Power, Principal, Rights, Role, RoleId, Subject, Tenant,
     TenantId, TenantState, Timestamp, UserName,
 };
 use crate::store::{Change, Expect, Page, RecordId, Store, Stored};
@@ -64,29 +64,14 @@ impl Control {
         authority.require_super_admin()?;
         let services = self.services();
         self.write(authority, now, move |store| {
-            let id = RecordId::Tenant(new.id.clone());
-            if store.get(&id)?.is_some() {
-                return Err(Fault::Conflict(format!("{id} exists already")));
-            }
-            let org_id = unused_org_id(store, &new.id)?;
-            let mut tenant = Tenant::new(new.id.clone(), org_id.clone(), now);
-            amend(&mut tenant, new.rest.clone(), &services)?;
-            let org = OrgRecord {
-                org_id: org_id.clone(),
-                tenant: new.id.clone(),
-                created_at: now,
-                deleted_at: None,
-            };
-            let mut plan = Plan {
-                expect: vec![(id, Expect::Absent), (RecordId::Org(org_id), Expect::Absent)],
-                changes: vec![Change::Put(tenant.clone().into()), Change::Put(org.into())],
-                value: tenant,
-            };
-            if let Some(role) = plan.value.default_role {
-                plan.expect.extend(role_of(store, &new.id, role, "default_role")?.1);
-            }
+            let mut plan = founded(store, &new.id, new.rest.clone(), &services, now)?;
             if let Some(admin) = &new.admin {
-                appoint(store, admin, now, &mut plan)?;
+                let Some(taken) = names::holder(store, names::of_user(admin))? else {
+                    let message = format_args!("there is no user {:?}", admin.as_str());
+                    return Err(Fault::invalid("admin", message));
+                };
+                plan.keep(&taken);
+                appoint(store, taken.value.id, now, &mut plan)?;
             }
             Ok(plan)
         })
@@ -172,9 +157,36 @@ impl Control {
     }
 
     /// The names of the services that there are now.
-    fn services(&self) -> Vec<String> {
+    pub(super) fn services(&self) -> Vec<String> {
         self.snapshot().routes.services().iter().map(|service| service.name.to_string()).collect()
     }
+}
+
+/// The writing of a tenant that is new.
+pub(super) fn founded(
+    store: &Store,
+    id: &TenantId,
+    rest: TenantChange,
+    services: &[String],
+    now: Timestamp,
+) -> Result<Plan<Tenant>, Fault> {
+    let record = RecordId::Tenant(id.clone());
+    if store.get(&record)?.is_some() {
+        return Err(Fault::Conflict(format!("{record} exists already")));
+    }
+    let org_id = unused_org_id(store, id)?;
+    let mut tenant = Tenant::new(id.clone(), org_id.clone(), now);
+    amend(&mut tenant, rest, services)?;
+    let org = OrgRecord { org_id: org_id.clone(), tenant: id.clone(), created_at: now, deleted_at: None };
+    let mut plan = Plan {
+        expect: vec![(record, Expect::Absent), (RecordId::Org(org_id), Expect::Absent)],
+        changes: vec![Change::Put(tenant.clone().into()), Change::Put(org.into())],
+        value: tenant,
+    };
+    if let Some(role) = plan.value.default_role {
+        plan.expect.extend(role_of(store, id, role, "default_role")?.1);
+    }
+    Ok(plan)
 }
 
 /// Makes of a tenant what `change` says.
@@ -215,12 +227,8 @@ pub(super) fn role_of(
 }
 
 /// Plans to give the Admin role of a tenant that is being made to a user.
-fn appoint(store: &Store, admin: &UserName, now: Timestamp, plan: &mut Plan<Tenant>) -> Result<(), Fault> {
-    let Some(taken) = names::holder(store, names::of_user(admin))? else {
-        return Err(Fault::invalid("admin", format_args!("there is no user {:?}", admin.as_str())));
-    };
-    plan.keep(&taken);
-    let (tenant, user) = (plan.value.clone(), taken.value.id);
+pub(super) fn appoint(store: &Store, user: Id, now: Timestamp, plan: &mut Plan<Tenant>) -> Result<(), Fault> {
+    let tenant = plan.value.clone();
     let found = members::found(store, &tenant, Principal::User(user), now)?;
     members::put(&tenant, found, now, plan)?;
     let role = RoleId::Managed(ManagedRole::Admin);

@@ -65,6 +65,8 @@ async fn whoever_is_wrong_or_comes_from_another_site_is_not_signed_in() {
         assert_eq!(port.send(login().header("sec-fetch-site", site).json(&right)).await.status, 200);
     }
     port.send(login().json(&json!({"username": ANN}))).await.refused(422);
+    let more = json!({"username": ANN, "password": PASSWORD, "remember": true});
+    port.send(login().json(&more)).await.flaws(&["remember"]);
     port.send(login().header("content-type", "text/plain").body("{}")).await.refused(415);
     let form = |body: &'static str| {
         login().header("content-type", "application/x-www-form-urlencoded; charset=utf-8").body(body)
@@ -102,6 +104,37 @@ async fn a_cookie_alone_writes_nothing() {
     }
     assert_eq!(port.send(patch(&[&visit.csrf])).await.json()["profile"]["firstName"], "Ann");
     assert_eq!(port.send(visit.ask(&port, Method::GET, "/api/v1/me")).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_another_sites_page_sends_is_no_write() {
+    let port = with_ann().await;
+    let host = port.address.to_string();
+    let out = |headers: &[(&'static str, String)]| {
+        let request = by(&port, ANN, Method::POST, "/logout");
+        port.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, value)))
+    };
+    let (site, origin) = ("sec-fetch-site", "origin");
+    for theirs in [
+        [(site, "cross-site".to_owned())].as_slice(),
+        &[(site, "same-site".to_owned())],
+        &[(site, "cross-site".to_owned()), (origin, format!("http://{host}"))],
+        &[(origin, "http://evil.example.com".to_owned())],
+        &[(origin, format!("http://{host}.example.com"))],
+        &[(origin, "null".to_owned())],
+    ] {
+        assert!(out(theirs).await.refused(403).contains("another site"), "{theirs:?}");
+    }
+    for ours in [
+        [].as_slice(),
+        &[(site, "same-origin".to_owned())],
+        &[(origin, format!("http://{host}"))],
+        &[(origin, format!("https://{host}"))],
+    ] {
+        assert_eq!(out(ours).await.status, 204, "{ours:?}");
+    }
+    let read = by(&port, ANN, Method::GET, "/api/v1/me").header(site, "cross-site");
+    assert_eq!(port.send(read).await.status, 200, "links lead here");
 }
 
 #[tokio::test]

@@ -34,8 +34,10 @@ async fn whoever_comes_first_to_an_instance_of_nobody_has_it() {
     set_up(&port, &json!({"username": ANN, "password": PASSWORD, "tenant": "globex"})).await.refused(409);
     assert!(!done(&port).await, "nothing of it was done");
 
+    let before = port.published.load().revision;
     let made = set_up(&port, &form).await;
     assert_eq!(made.status, 200, "{}", made.text);
+    assert_eq!(port.published.load().revision, before + 1, "all of it in one commit, or nothing");
     assert!(done(&port).await);
     let again = set_up(&port, &json!({"username": "eve@example.com", "password": PASSWORD})).await;
     assert!(again.refused(405).contains("set up already"));
