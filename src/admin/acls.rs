@@ -10,12 +10,11 @@ use super::caller::Caller;
 use super::place::{InTenant, Place};
 use super::problem::Refusal;
 use super::roleform::Permissions;
-use crate::control::{Authority, Fault};
+use crate::control::Authority;
 use crate::model::{ManagedRole, Rights, TenantId};
 
 fn admitted(authority: &Authority, state: &State, tenant: &TenantId) -> Result<(), Refusal> {
-    let held = authority.rights(&state.wiring.control.snapshot(), tenant);
-    held.map(drop).ok_or_else(|| Fault::no_tenant(tenant).into())
+    Ok(authority.require_access(&state.wiring.control.snapshot(), tenant).map(drop)?)
 }
 
 /// Shows all permissions: actions by resource.

@@ -12,8 +12,7 @@ use super::caller::Caller;
 use super::documents::{self, AnyForm};
 use super::listing::query;
 use super::problem::Refusal;
-use super::tenants::named;
-use super::{State, words};
+use super::{State, named, words};
 use crate::control::Flaws;
 use crate::control::apply::{Application, Applied, Part, State as How, Step};
 use crate::model::{TenantId, Timestamp};
@@ -201,7 +200,7 @@ impl<S: Sync> FromRequestParts<S> for Which {
             }
         }
         flaws.settle()?;
-        tenant.as_deref().map(named).transpose().map(Which)
+        tenant.as_deref().map(named::tenant).transpose().map(Which)
     }
 }
 

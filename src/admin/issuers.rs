@@ -13,7 +13,7 @@ use super::issuerform::{Draft, Form, Shown};
 use super::listing::{Listing, ListingQuery, Results};
 use super::path::Path;
 use super::problem::Refusal;
-use super::words;
+use super::{named, words};
 use crate::control::{Authority, Search, Seen};
 use crate::model::{Issuer, Slug, TenantId, Timestamp};
 use crate::store::Stored;
@@ -25,12 +25,8 @@ type Owner = Option<TenantId>;
 type One = (ETag, Json<Shown>);
 
 /// The issuer that a path names. What is no name names none.
-fn named(text: &str) -> Result<Slug, Refusal> {
+fn issuer(text: &str) -> Result<Slug, Refusal> {
     Slug::parse(text).map_err(|_| Refusal::NoRecord(format!("issuer {text:?}")))
-}
-
-fn owner(text: &str) -> Result<Owner, Refusal> {
-    TenantId::parse(text).map(Some).map_err(|_| Refusal::NoRecord(format!("tenant {text:?}")))
 }
 
 fn shown(state: &State, stored: Stored<Issuer>) -> One {
@@ -68,7 +64,7 @@ async fn list_of(
 }
 
 async fn read_of(state: State, authority: Authority, owner: Owner, id: &str) -> Result<One, Refusal> {
-    let found = state.wiring.control.issuer(&authority, owner, named(id)?).await?;
+    let found = state.wiring.control.issuer(&authority, owner, issuer(id)?).await?;
     Ok(shown(&state, found))
 }
 
@@ -79,7 +75,7 @@ async fn replace_of(
     seen: Seen,
     form: Form,
 ) -> Result<One, Refusal> {
-    let id = named(id)?;
+    let id = issuer(id)?;
     let terms = form.replace(owner.as_ref(), &id)?;
     let control = &state.wiring.control;
     let replaced = control.replace_issuer(&authority, owner, id, terms, seen, Timestamp::now()).await?;
@@ -92,7 +88,7 @@ async fn remove_of(
     (owner, id): (Owner, &str),
     seen: Seen,
 ) -> Result<StatusCode, Refusal> {
-    state.wiring.control.remove_issuer(&authority, owner, named(id)?, seen, Timestamp::now()).await?;
+    state.wiring.control.remove_issuer(&authority, owner, issuer(id)?, seen, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -199,7 +195,7 @@ pub(super) async fn tenant_add(
     Path(tenant): Path<String>,
     Body(form): Body<Form>,
 ) -> Result<impl IntoResponse, Refusal> {
-    add_to(state, authority, owner(&tenant)?, form).await
+    add_to(state, authority, Some(named::tenant(&tenant)?), form).await
 }
 
 /// Lists the issuers of a tenant; `q` searches ids, issuers and descriptions. Needs `KEY:READ` there.
@@ -214,7 +210,7 @@ pub(super) async fn tenant_list(
     Path(tenant): Path<String>,
     Listing(search): Listing,
 ) -> Result<Json<Results<Shown>>, Refusal> {
-    list_of(state, authority, owner(&tenant)?, search).await
+    list_of(state, authority, Some(named::tenant(&tenant)?), search).await
 }
 
 /// Shows an issuer of a tenant, its keys, and how their fetching stands. Needs `KEY:READ` there.
@@ -232,7 +228,7 @@ pub(super) async fn tenant_read(
     state: State,
     Path((tenant, id)): Path<(String, String)>,
 ) -> Result<One, Refusal> {
-    read_of(state, authority, owner(&tenant)?, &id).await
+    read_of(state, authority, Some(named::tenant(&tenant)?), &id).await
 }
 
 /// Puts an issuer of a tenant on other terms: what is left out gets its default. Needs `KEY:UPDATE`
@@ -257,7 +253,7 @@ pub(super) async fn tenant_replace(
     IfMatch(seen): IfMatch,
     Body(form): Body<Form>,
 ) -> Result<One, Refusal> {
-    replace_of(state, authority, (owner(&tenant)?, &id), seen, form).await
+    replace_of(state, authority, (Some(named::tenant(&tenant)?), &id), seen, form).await
 }
 
 /// Trusts an issuer of a tenant no longer: its tokens are refused when this is answered. Needs
@@ -277,5 +273,5 @@ pub(super) async fn tenant_remove(
     Path((tenant, id)): Path<(String, String)>,
     IfMatch(seen): IfMatch,
 ) -> Result<StatusCode, Refusal> {
-    remove_of(state, authority, (owner(&tenant)?, &id), seen).await
+    remove_of(state, authority, (Some(named::tenant(&tenant)?), &id), seen).await
 }

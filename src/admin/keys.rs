@@ -13,13 +13,13 @@ use super::keyform::{Draft, Form, Shown};
 use super::listing::{Listing, ListingQuery, Results};
 use super::path::Path;
 use super::problem::Refusal;
-use super::{tenants, words};
+use super::{named, words};
 use crate::control::{Authority, Search, Seen};
 use crate::model::{KeyId, TenantId, Timestamp, TrustedKey};
 use crate::store::Stored;
 
 /// The key that a path names. What is no id names none.
-fn named(text: &str) -> Result<KeyId, Refusal> {
+fn key(text: &str) -> Result<KeyId, Refusal> {
     KeyId::parse(text).ok_or_else(|| Refusal::NoRecord(format!("key {text:?}")))
 }
 
@@ -37,7 +37,7 @@ impl Ring {
     }
 
     fn of_tenant(state: State, authority: Authority, tenant: &str) -> Result<Self, Refusal> {
-        Ok(Ring { state, authority, owner: Some(tenants::named(tenant)?) })
+        Ok(Ring { state, authority, owner: Some(named::tenant(tenant)?) })
     }
 
     async fn add(self, form: Form) -> Result<impl IntoResponse + use<>, Refusal> {
@@ -56,18 +56,18 @@ impl Ring {
     }
 
     async fn read(self, id: &str) -> Result<(ETag, Json<Shown>), Refusal> {
-        Ok(shown(self.state.wiring.control.key(&self.authority, self.owner, named(id)?).await?))
+        Ok(shown(self.state.wiring.control.key(&self.authority, self.owner, key(id)?).await?))
     }
 
     async fn replace(self, id: &str, seen: Seen, form: Form) -> Result<(ETag, Json<Shown>), Refusal> {
-        let (id, now) = (named(id)?, Timestamp::now());
+        let (id, now) = (key(id)?, Timestamp::now());
         let change = form.replace(self.owner.as_ref(), &id)?;
         let control = &self.state.wiring.control;
         Ok(shown(control.replace_key(&self.authority, self.owner, id, change, seen, now).await?))
     }
 
     async fn remove(self, id: &str, seen: Seen) -> Result<StatusCode, Refusal> {
-        let (id, now) = (named(id)?, Timestamp::now());
+        let (id, now) = (key(id)?, Timestamp::now());
         self.state.wiring.control.remove_key(&self.authority, self.owner, id, seen, now).await?;
         Ok(StatusCode::NO_CONTENT)
     }

@@ -12,16 +12,11 @@ use super::listing::{Listing, ListingQuery, Results};
 use super::path::Path;
 use super::problem::Refusal;
 use super::tenantform::{Draft, Form, Patch, Shown};
-use super::words;
+use super::{named, words};
 use crate::control::Authority;
 use crate::model::{Act, Area, Power, Tenant, TenantId, Timestamp};
 use crate::snapshot::Snapshot;
 use crate::store::Stored;
-
-/// The tenant that a path names. What is no id names none.
-pub(super) fn named(text: &str) -> Result<TenantId, Refusal> {
-    TenantId::parse(text).map_err(|_| Refusal::NoRecord(format!("tenant {text:?}")))
-}
 
 /// Whether a caller sees a tenant's options: where its back ends are is nobody else's business.
 fn sees_options(authority: &Authority, snapshot: &Snapshot, tenant: &TenantId) -> bool {
@@ -99,7 +94,7 @@ pub(super) async fn read(
     state: State,
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let found = state.wiring.control.tenant(&authority, named(&id)?).await?;
+    let found = state.wiring.control.tenant(&authority, named::tenant(&id)?).await?;
     Ok(shown(&state, &authority, found))
 }
 
@@ -123,7 +118,7 @@ pub(super) async fn replace(
     IfMatch(seen): IfMatch,
     Body(form): Body<Form>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let id = named(&id)?;
+    let id = named::tenant(&id)?;
     let change = form.replace(&id)?;
     let changed = state.wiring.control.change_tenant(&authority, id, change, seen, Timestamp::now()).await?;
     Ok(shown(&state, &authority, changed))
@@ -149,7 +144,7 @@ pub(super) async fn change(
     IfMatch(seen): IfMatch,
     Body(patch): Body<Patch>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let id = named(&id)?;
+    let id = named::tenant(&id)?;
     let change = patch.change(&id)?;
     let changed = state.wiring.control.change_tenant(&authority, id, change, seen, Timestamp::now()).await?;
     Ok(shown(&state, &authority, changed))
@@ -174,6 +169,6 @@ pub(super) async fn delete(
     Path(id): Path<String>,
     IfMatch(seen): IfMatch,
 ) -> Result<StatusCode, Refusal> {
-    state.wiring.control.delete_tenant(&authority, named(&id)?, seen, Timestamp::now()).await?;
+    state.wiring.control.delete_tenant(&authority, named::tenant(&id)?, seen, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

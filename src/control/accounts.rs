@@ -217,7 +217,7 @@ fn may_group(
             authority.require(snapshot, tenant, Power::new(Area::GroupMembership, act))?;
         }
     }
-    let held = authority.rights(snapshot, tenant).ok_or_else(|| Fault::no_tenant(tenant))?;
+    let held = authority.require_access(snapshot, tenant)?;
     let found = snapshot.tenants.get(tenant.as_str()).ok_or_else(|| Fault::no_tenant(tenant))?;
     let theirs = |group: &Id| found.access.group_rights(*group);
     joined.iter().try_for_each(|group| authority.require_cover_all(&held, &theirs(group)))

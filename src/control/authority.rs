@@ -262,9 +262,14 @@ impl Authority {
         }
     }
 
-    /// Refuses who lacks a power in a tenant. To whom has no access there, the tenant does not exist.
+    /// What the caller may do in a tenant. To whom has no access there, the tenant does not exist.
+    pub fn require_access(&self, snapshot: &Snapshot, tenant: &TenantId) -> Result<Effective, Fault> {
+        self.rights(snapshot, tenant).ok_or_else(|| Fault::no_tenant(tenant))
+    }
+
+    /// Refuses who lacks a power in a tenant; else as [`Authority::require_access`].
     pub fn require(&self, snapshot: &Snapshot, tenant: &TenantId, power: Power) -> Result<Effective, Fault> {
-        let held = self.rights(snapshot, tenant).ok_or_else(|| Fault::no_tenant(tenant))?;
+        let held = self.require_access(snapshot, tenant)?;
         match held.powers().allows(power) {
             true => Ok(held),
             false => Err(Fault::Forbidden(Lack::Power(power, tenant.clone()))),

@@ -80,7 +80,7 @@ impl Control {
 
     /// A tenant, for whoever has access to it.
     pub async fn tenant(&self, authority: &Authority, id: TenantId) -> Result<Stored<Tenant>, Fault> {
-        authority.rights(&self.snapshot(), &id).ok_or_else(|| Fault::no_tenant(&id))?;
+        authority.require_access(&self.snapshot(), &id)?;
         self.read(move |store| find(store, &RecordId::Tenant(id))).await
     }
 

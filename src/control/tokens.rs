@@ -155,7 +155,7 @@ impl Control {
             TokenOwner::User(_) | TokenOwner::Machine(None, _) => Ok(()),
             TokenOwner::Machine(Some(tenant), id) => {
                 let snapshot = self.snapshot();
-                let held = authority.rights(&snapshot, tenant).ok_or_else(|| Fault::no_tenant(tenant))?;
+                let held = authority.require_access(&snapshot, tenant)?;
                 let found = snapshot.tenants.get(tenant.as_str());
                 let theirs = found.and_then(|found| found.access.rights(*id)).unwrap_or_default();
                 let given = new.scopes.map_or(theirs.clone(), |scopes| theirs.narrowed(scopes));
