@@ -161,7 +161,12 @@ async fn who_may_not_look_sees_no_plan() {
         let bindings = json!({"bindings": [{"user": name, "role": "viewer"}]});
         stage.apply_as(&reader, &acme(bindings), json!({"dryRun": true})).await.refused(403);
     }
+    // Also who may apply in another tenant.
     let stranger = stage.user("stranger@example.com").await;
+    let elsewhere = json!([
+        {"kind": "Tenant", "id": "other", "bindings": [{"user": "stranger@example.com", "role": "admin"}]},
+    ]);
+    stage.apply(&elsewhere, json!({})).await;
     stage.apply_as(&stranger, &acme(json!({})), json!({"dryRun": true})).await.refused(404);
     stage.call(&stranger, Method::GET, "/api/v1/export?tenant=acme", None).await.refused(404);
 }
