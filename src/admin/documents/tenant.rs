@@ -127,7 +127,7 @@ impl Form {
             options: self.options.map(|options| read_options(options, true, &mut own)),
             default_role: None,
         };
-        flaws.add_all(&format!("{}.", at), own);
+        flaws.add_all(&format!("{at}."), own);
         let id = id?;
         let mut lists = Lists { at, flaws };
         let document = TenantDocument {
@@ -197,7 +197,7 @@ impl RoleForm {
         let description = description(self.description, at, flaws);
         let mut own = Flaws::default();
         let rights = read_rights(Some(self.permissions), &mut own);
-        flaws.add_all(&format!("{}.", at), own);
+        flaws.add_all(&format!("{at}."), own);
         Some(RoleDocument { name: name?, description: description?, rights: rights? })
     }
 }
