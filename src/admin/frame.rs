@@ -17,6 +17,8 @@ use crate::model::{Ticket, TicketKind};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IN_TIME: Duration = Duration::from_secs(30);
+/// Ten thousand documents may ask for as many passwords to be hashed, and as many commits.
+const AT_LENGTH: Duration = Duration::from_secs(600);
 
 pub(super) async fn frame(state: State, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
@@ -37,7 +39,11 @@ pub(super) async fn frame(state: State, mut request: Request, next: Next) -> Res
     );
     let control = &*state.wiring.control;
     let watch = Watch { control, trail: &trail, asked: &asked };
-    let answer = tokio::time::timeout(IN_TIME, next.run(request)).instrument(span).await;
+    let time = match asked.path.as_str() {
+        "/api/v1/apply" | "/api/v1/export" => AT_LENGTH,
+        _ => IN_TIME,
+    };
+    let answer = tokio::time::timeout(time, next.run(request)).instrument(span).await;
     let mut response = answer.unwrap_or_else(|_elapsed| Refusal::TimedOut.into_response());
     trail.tell(control, &asked, &response);
     drop(watch);

@@ -165,24 +165,12 @@ impl Keeper {
         waiting.map(|course| course.refresh.wait(now)).min().unwrap_or(IDLE)
     }
 
-    /// What is shown of an error. Where names lie inside of the operator's networks is not for tenants.
-    fn told(&self, (owner, issuer): &IssuerName, error: &Unread) -> String {
-        match (owner, error) {
-            (Some(tenant), Unread::Fetch(url, fault)) if fault.tells_of_networks() => {
-                let (tenant, issuer) = (tenant.as_str(), issuer.as_str());
-                tracing::warn!(tenant, issuer, error = %error, "issuer's keys are not at a public address");
-                format!("{url}: cannot be reached at a public address")
-            }
-            _ => error.to_string(),
-        }
-    }
-
     /// An attempt has panicked: it counts as failed, so that there is another one.
     fn lost(&mut self, error: &JoinError) {
         let lost = self
             .courses
             .iter_mut()
-            .find(|(_, course)| course.attempt.as_ref().is_some_and(|(_, task)| *task == error.id()));
+            .find(|(_, course)| course.attempt.is_some_and(|(_, task)| task == error.id()));
         let Some((name, course)) = lost else { return };
         course.attempt = None;
         course.end(false, Timestamp::now());
@@ -195,7 +183,7 @@ impl Keeper {
         let skipped = skipped.unwrap_or_default();
         let now = Timestamp::now();
         let result = match set {
-            Err(error) => Err(self.told(&name, &error)),
+            Err(error) => Err(told(&name, &error)),
             Ok(set) => self.control.hold(&name, &source, set, now).await.map_err(|fault| fault.to_string()),
         };
         // An issuer that was removed or has moved meanwhile has another course, or none.
@@ -230,6 +218,18 @@ impl Course {
             true => self.refresh.succeeded(now, spread),
             false => self.refresh.failed(now, spread),
         }
+    }
+}
+
+/// What is shown of an error. Where names lie inside of the operator's networks is not for tenants.
+fn told((owner, issuer): &IssuerName, error: &Unread) -> String {
+    match (owner, error) {
+        (Some(tenant), Unread::Fetch(url, fault)) if fault.tells_of_networks() => {
+            let (tenant, issuer) = (tenant.as_str(), issuer.as_str());
+            tracing::warn!(tenant, issuer, error = %error, "issuer's keys are not at a public address");
+            format!("{url}: cannot be reached at a public address")
+        }
+        _ => error.to_string(),
     }
 }
 
