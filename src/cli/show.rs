@@ -3,7 +3,7 @@
 
 use std::io::{self, Write as _};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
@@ -60,8 +60,31 @@ impl Format {
 /// Writes to standard output, as it is.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    Ok(written.context("cannot write to standard output")?)
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(unwritten)
+}
+
+/// Writes to standard output what is not the purpose: it goes on, or fails, though nobody reads.
+pub fn print_beside(text: &str) -> Result<(), Failure> {
+    match print(text) {
+        Err(Failure::Closed) => Ok(()),
+        printed => printed,
+    }
+}
+
+/// Writes a secret to standard output that cannot be had again; `lost` says what to do without it.
+pub fn print_once(text: &str, lost: &str) -> Result<(), Failure> {
+    print(text).map_err(|failure| match failure {
+        Failure::Closed => Failure::Other(anyhow!("nobody reads standard output: {lost}")),
+        other => other,
+    })
+}
+
+/// Why standard output did not take something.
+pub fn unwritten(fault: io::Error) -> Failure {
+    match fault.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Closed,
+        _ => Failure::Other(anyhow::Error::new(fault).context("cannot write to standard output")),
+    }
 }
 
 fn rows(records: &[Value], columns: &[Column]) -> String {

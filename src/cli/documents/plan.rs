@@ -14,9 +14,9 @@ pub fn is_empty(plan: &Value) -> bool {
     changes(plan).is_empty()
 }
 
-/// Writes a plan to standard output.
+/// Writes a plan to standard output. What comes of it does not hang on who reads it.
 pub fn print(plan: &Value, format: Format) -> Result<(), Failure> {
-    show::print(&match format {
+    show::print_beside(&match format {
         Format::Table if is_empty(plan) => "nothing to change\n".to_owned(),
         Format::Table => shown(plan),
         Format::Json | Format::Yaml => format.document(plan)?,

@@ -15,7 +15,7 @@ use crate::cli::connect::Owner;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Port, fields};
 use crate::cli::progress::Progress;
-use crate::cli::show::{Column, print};
+use crate::cli::show::{Column, print, unwritten};
 use crate::model::{AuditEntry, Extent, Verdict, Verifier};
 
 const COLUMNS: [Column; 8] = [
@@ -171,7 +171,10 @@ impl Export {
     async fn write(&self, port: &Port) -> Result<(), Failure> {
         let path = path(port, "export") + &self.of.query(&[])?;
         match &self.file {
-            None => download(port, &path, &mut io::stdout().lock()).await,
+            None => match download(port, &path, &mut io::stdout().lock()).await {
+                Err(Failure::Other(fault)) => Err(fault.downcast().map_or_else(Failure::Other, unwritten)),
+                ended => ended,
+            },
             Some(file) => {
                 let about = || format!("cannot write {}", file.display());
                 let mut open = OpenOptions::new();

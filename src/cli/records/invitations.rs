@@ -9,6 +9,7 @@ use super::{At, Commands, Common, Home, Kind, Table, find};
 use crate::cli::connect::Within;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Port, fields};
+use crate::cli::show::print_once;
 
 #[derive(Clone, Debug)]
 pub struct Invitation;
@@ -107,6 +108,6 @@ impl Create {
         eprintln!(
             "Hand the link on as a secret: it opens once, and is not shown again. `tenantry accept` opens it."
         );
-        port.show(&answer)
+        print_once(&port.output.record(&answer)?, "the link is lost: delete the invitation, and make another")
     }
 }
