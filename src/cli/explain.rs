@@ -5,7 +5,7 @@ use std::io::Read as _;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::client::Place;
+use super::client::{Place, printable};
 use super::connect::Aside;
 use super::fault::Failure;
 use super::show::{Format, print};
@@ -53,7 +53,7 @@ fn read_token() -> Result<String, Failure> {
 
 /// One line for each step, and the end of it.
 fn told(explanation: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let text = |value: &Value| printable(value.as_str().unwrap_or_default());
     let mut lines = String::new();
     for step in explanation["steps"].as_array().into_iter().flatten() {
         let mark = if step["passed"] == Value::Bool(true) { ' ' } else { '!' };

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::client::ClientError;
 use crate::config::Problems;
+use super::show::say;
 
 /// What a command ends with when it does not succeed.
 #[derive(Debug)]
@@ -43,11 +44,11 @@ impl Failure {
     /// Says on standard error what is wrong, and gives the exit code.
     pub fn report(&self) -> ExitCode {
         match self {
-            Failure::Client(error) => eprintln!("error: {error}"),
-            Failure::Usage(text) => eprintln!("error: {text}"),
-            Failure::Config(problems) => eprintln!("{problems}"),
+            Failure::Client(error) => say!("error: {error}"),
+            Failure::Usage(text) => say!("error: {text}"),
+            Failure::Config(problems) => say!("{problems}"),
             Failure::Closed | Failure::Differs => {}
-            Failure::Other(error) => eprintln!("error: {error:#}"),
+            Failure::Other(error) => say!("error: {error:#}"),
         }
         ExitCode::from(self.exit() as u8)
     }

@@ -2,7 +2,7 @@
 //! and asks no gateway.
 
 use std::fmt::{self, Write as _};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::keypair;
 use crate::model::{Algorithm, PublicKey, ReadKey, Timestamp};
+use super::fault::Failure;
+use super::show::{self, say};
 
 /// Arguments of `token inspect`.
 #[derive(Clone, Debug, clap::Args)]
@@ -48,7 +50,7 @@ pub enum Signature {
 
 /// Header and claims go to stdout as JSON, what people want to know of them to stderr. Fails when
 /// the text is no token or the given key has not signed it; that it has expired is no failure.
-pub fn run(args: &TokenInspect, now: Timestamp) -> anyhow::Result<()> {
+pub fn run(args: &TokenInspect, now: Timestamp) -> Result<(), Failure> {
     let key = args.key.as_deref().map(|file| {
         let text = keypair::read_file(file)?;
         PublicKey::read(&text).with_context(|| format!("{} holds no key", file.display()))
@@ -56,10 +58,12 @@ pub fn run(args: &TokenInspect, now: Timestamp) -> anyhow::Result<()> {
     let key = key.transpose()?;
     let text = if args.token == "-" { from_stdin()? } else { args.token.clone() };
     let inspection = Inspection::new(text.trim(), key.as_ref(), now)?;
-    writeln!(io::stdout(), "{}", inspection.json())?;
-    eprint!("{inspection}");
+    show::print_beside(&format!("{}\n", inspection.json()))?;
+    say!("{}", inspection.to_string().trim_end());
     match inspection.signature {
-        Signature::Invalid(_) => bail!("the token's signature is not valid for this key"),
+        Signature::Invalid(_) => {
+            Err(Failure::Other(anyhow!("the token's signature is not valid for this key")))
+        }
         Signature::Valid | Signature::Unchecked => Ok(()),
     }
 }

@@ -12,6 +12,7 @@ use super::prompt;
 use super::records::Kind as _;
 use super::records::users::{User, exists, group_ids, set_flag, user_id};
 use crate::model::Secret;
+use super::show::say;
 
 #[derive(clap::Subcommand, Debug)]
 pub enum Auths {
@@ -144,7 +145,7 @@ impl Create {
 
 /// A password that stood in the arguments.
 fn overheard(text: &str) -> Secret {
-    eprintln!(
+    say!(
         "warning: others on this machine could read the password in the arguments: better leave it out \
          and use `tenantry users set-password`"
     );

@@ -17,6 +17,7 @@ use rsa::rand_core::OsRng;
 use zeroize::Zeroizing;
 
 use crate::model::{KeyId, MAX_KEY_TEXT, PrivateKey};
+use super::show::say;
 
 /// Arguments of `keypair create`.
 #[derive(Clone, Debug, clap::Args)]
@@ -52,7 +53,7 @@ pub fn create(args: &KeypairCreate) -> anyhow::Result<KeyId> {
     let key = PrivateKey::read(&text)?;
     let (kind, id) = (key.public().kind(), key.public().fingerprint());
     write_new(&args.file, text.as_bytes())?;
-    eprintln!("wrote a new {kind} key pair to {}\nkey id: {id}", args.file.display());
+    say!("wrote a new {kind} key pair to {}\nkey id: {id}", args.file.display());
     Ok(id)
 }
 

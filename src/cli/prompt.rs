@@ -20,9 +20,9 @@ pub fn confirm(question: &str) -> Result<(), Failure> {
     if !somebody() {
         return Err(Failure::usage(format!("{question} There is nobody to ask: say --yes")));
     }
-    eprint!("{question} [y/N] ");
     let mut answer = String::new();
-    io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer)).context("cannot ask")?;
+    let asked = write!(io::stderr(), "{question} [y/N] ").and_then(|()| io::stderr().flush());
+    asked.and_then(|()| io::stdin().read_line(&mut answer)).context("cannot ask")?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(Failure::Other(anyhow!("not done"))),

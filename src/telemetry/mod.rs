@@ -16,6 +16,7 @@ mod series;
 mod stamp;
 mod worker;
 
+pub use quote::is_unsafe;
 pub use access::{AccessLog, AccessWriter, Sink};
 pub use diagnostics::{DiagnosticsError, init};
 pub use failure::{HandshakeFailure, UpstreamFailure};

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use super::super::show::say;
 
 /// Removed with all that is in it when dropped.
 pub struct Folder(PathBuf);
@@ -37,7 +38,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(fault) = fs::remove_dir_all(&self.0) {
-            eprintln!("warning: cannot remove {}: {fault}", self.0.display());
+            say!("warning: cannot remove {}: {fault}", self.0.display());
         }
     }
 }

@@ -11,6 +11,7 @@ use super::super::fault::Failure;
 use super::super::prompt;
 use super::Documents;
 use crate::model::Secret;
+use super::super::show::say;
 
 /// Where the passwords of users are, by the place of their documents.
 pub struct Passwords(BTreeMap<usize, Reference>);
@@ -72,7 +73,7 @@ impl Passwords {
                     documents.values[*index]["password"] = json!(password.reveal());
                     filled = true;
                 }
-                (Err(message), true) => eprintln!("warning: {message}"),
+                (Err(message), true) => say!("warning: {message}"),
                 (Err(message), false) => return Err(Failure::usage(message)),
             }
         }
