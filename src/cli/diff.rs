@@ -1,6 +1,6 @@
 //! `tenantry diff`: whether what there is is what documents say.
 
-use serde_json::json;
+use serde_json::Value;
 
 use super::apply::difference;
 use super::connect::Connect;
@@ -20,11 +20,15 @@ pub struct Diff {
 
 pub async fn run(args: &Diff) -> Result<(), Failure> {
     let client = args.connect.client()?;
-    let mut whole = json!({"changes": [], "parts": []});
+    let mut whole = Value::Null;
     for mut documents in args.files.read()?.parts()? {
         // Whether a password is the right one is nobody's to see.
         Passwords::taken(&mut documents)?;
         let mut plan = difference(&client, &documents, args.prune).await?;
+        if whole.is_null() {
+            whole = plan;
+            continue;
+        }
         for list in ["changes", "parts"] {
             if let (Some(all), Some(these)) = (whole[list].as_array_mut(), plan[list].as_array_mut()) {
                 all.append(these);

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use super::client::ClientError;
-use crate::config::Problems;
 use super::show::say;
+use crate::config::Problems;
 
 /// What a command ends with when it does not succeed.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use rsa::pkcs8::{EncodePrivateKey as _, LineEnding, SecretDocument};
 use rsa::rand_core::OsRng;
 use zeroize::Zeroizing;
 
-use crate::model::{KeyId, MAX_KEY_TEXT, PrivateKey};
 use super::show::say;
+use crate::model::{KeyId, MAX_KEY_TEXT, PrivateKey};
 
 /// Arguments of `keypair create`.
 #[derive(Clone, Debug, clap::Args)]

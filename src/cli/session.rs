@@ -9,8 +9,8 @@ use super::connect::{Connect, secret};
 use super::credentials::{self, Logins, Session};
 use super::fault::Failure;
 use super::prompt;
-use crate::model::{Secret, Timestamp};
 use super::show::say;
+use crate::model::{Secret, Timestamp};
 
 /// Where sessions begin and end, below the admin port's URL.
 const LOGIN: &str = "/login";

@@ -16,12 +16,12 @@ mod series;
 mod stamp;
 mod worker;
 
-pub use quote::is_unsafe;
 pub use access::{AccessLog, AccessWriter, Sink};
 pub use diagnostics::{DiagnosticsError, init};
 pub use failure::{HandshakeFailure, UpstreamFailure};
 pub use histogram::Histogram;
 pub use line::{Entry, Format};
 pub use metrics::Metrics;
+pub use quote::is_unsafe;
 pub use series::{ServiceSeries, Traffic};
 pub use worker::Worker;

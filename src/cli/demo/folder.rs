@@ -1,10 +1,10 @@
 //! A directory of one's own for as long as a program runs.
 
+use super::super::show::say;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use super::super::show::say;
 
 /// Removed with all that is in it when dropped.
 pub struct Folder(PathBuf);

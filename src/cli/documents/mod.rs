@@ -106,7 +106,8 @@ impl Documents {
 
     /// As requests take them, in the order in which they build upon each other if one does not take all.
     pub fn parts(mut self) -> Result<Vec<Documents>, Failure> {
-        let sizes = |these: &Documents| these.values.iter().map(|value| value.to_string().len()).sum::<usize>();
+        let sizes =
+            |these: &Documents| these.values.iter().map(|value| value.to_string().len()).sum::<usize>();
         if self.values.len() <= MOST && sizes(&self) <= MOST_BYTES {
             return Ok(vec![self]);
         }
@@ -136,7 +137,9 @@ impl Documents {
             let name = ["id", "email", "name"].iter().find_map(|field| value[*field].as_str());
             if !name.is_none_or(|name| known.insert((kind, name.to_lowercase()))) {
                 let (file, nth) = (place.file.display(), place.nth);
-                return Err(Failure::usage(format!("{file}, document {nth}: there is another of this {kind}")));
+                return Err(Failure::usage(format!(
+                    "{file}, document {nth}: there is another of this {kind}"
+                )));
             }
         }
         let rank = |value: &Value| match value["kind"].as_str() {

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::super::connect::secret;
 use super::super::fault::Failure;
 use super::super::prompt;
+use super::super::show::say;
 use super::Documents;
 use crate::model::Secret;
-use super::super::show::say;
 
 /// Where the passwords of users are, by the place of their documents.
 pub struct Passwords(BTreeMap<usize, Reference>);

@@ -100,7 +100,8 @@ async fn one_of(port: &Port, lists: &[People], text: &str) -> Result<String, Fai
     for list in lists {
         let (path, field) = list.list(port);
         let users = matches!(list, People::Persons);
-        found.extend(called(port, &path, field, text, |record| !users || record["type"] == "STANDARD").await?);
+        found
+            .extend(called(port, &path, field, text, |record| !users || record["type"] == "STANDARD").await?);
     }
     Ok(single(found, "account", text)?.unwrap_or_else(|| text.to_owned()))
 }

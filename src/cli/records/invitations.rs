@@ -99,10 +99,7 @@ impl Create {
         form.insert("groups".to_owned(), json!(groups));
         let answer = port.client.post(&Invitation::TABLE.path(port, &[]), &Value::Object(form)).await?;
         if answer.document.is_null() {
-            say!(
-                "{} is a user of the instance, and has access now: there is nothing to accept",
-                self.email
-            );
+            say!("{} is a user of the instance, and has access now: there is nothing to accept", self.email);
             return Ok(());
         }
         say!(
