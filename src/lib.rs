@@ -34,6 +34,9 @@
 //! 8. An admin write is live on the answering node when its response is sent (`tests/admin.rs`).
 //! 9. A cached verdict dies with its credential, its key and its tenant (`tests/tokens.rs`).
 
+// These panic when nobody reads: `cli::show` writes.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod admin;
 pub mod auth;
 pub mod catalog;

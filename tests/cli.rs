@@ -1,6 +1,8 @@
 //! The program as people and scripts run it: help, usage, exit codes, what it writes where. The other
 //! side of the admin API is a stub here, so that answers can be had which no gateway gives.
 
+#[path = "cli/documents.rs"]
+mod documents;
 #[path = "cli/explained.rs"]
 mod explained;
 #[path = "cli/logins.rs"]
@@ -9,6 +11,8 @@ mod logins;
 mod online;
 #[path = "cli/people.rs"]
 mod people;
+#[path = "cli/pipes.rs"]
+mod pipes;
 #[path = "cli/records.rs"]
 mod records;
 #[path = "cli/run.rs"]

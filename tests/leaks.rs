@@ -148,6 +148,83 @@ impl Program {
     }
 }
 
+/// What people and machines have shown, or were handed: it may be in an answer that hands it out, and
+/// nowhere else.
+struct Peoples {
+    secrets: Vec<String>,
+    /// How many requests went to the data plane.
+    requests: usize,
+}
+
+async fn peoples(http: &reqwest::Client, admin: SocketAddr, proxy: SocketAddr) -> Peoples {
+    let (port, url) = (format!("http://{admin}"), format!("http://{admin}/api/v1"));
+    let post = async |path: &str, body: Value| {
+        let request = http.post(format!("{url}{path}")).basic_auth(ADMIN, Some(PASSWORD)).json(&body);
+        let response = request.send().await.expect("an answer");
+        let (status, text) = (response.status(), response.text().await.expect("text"));
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str::<Value>(&text).unwrap_or_default()
+    };
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let (own, applied, wrong) = ("Pl4ced-by-ann!", "Pl4ced-by-apply!", "Pl4ced-and-wr0ng!");
+    let user = json!({"email": "ann@example.com", "password": own, "tenants": ["acme"]});
+    let ann = text(&post("/users", user).await["id"]);
+    let viewer = json!({"type": "USER", "externalId": ann, "roleId": "viewer_acme"});
+    post("/acme/bindings", viewer).await;
+    let token =
+        text(&post(&format!("/users/{ann}/api-tokens"), json!({"name": "laptop"})).await["fullToken"]);
+    let invitation =
+        post("/acme/invitations", json!({"email": "eve@example.com", "groups": [], "roles": []})).await;
+    let link = invitation["link"].as_str().or(invitation["invitationLink"].as_str());
+    let link = link.unwrap_or_else(|| panic!("no link in {invitation}"));
+    let ticket = link.rsplit('/').next().expect("a ticket").to_owned();
+    let shown = http.get(format!("{url}/invitation/{ticket}")).send().await.expect("an answer");
+    drop(shown.text().await.expect("text"));
+    let bob = json!({"kind": "User", "email": "bob@example.com", "password": applied});
+    post("/apply", json!({"documents": [bob]})).await;
+    let login = async |password: &str| {
+        let form = json!({"username": "ann@example.com", "password": password});
+        http.post(format!("{port}/login")).json(&form).send().await.expect("an answer")
+    };
+    assert_eq!(login(wrong).await.status(), 401);
+    let session = login(own).await;
+    let cookie = session.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("a cookie");
+    let cookie = cookie.to_owned();
+    let csrf = text(&session.json::<Value>().await.expect("JSON")["csrfToken"]);
+    let out = http.post(format!("{port}/logout")).header("cookie", &cookie).header("x-csrf-token", &csrf);
+    assert!(out.send().await.expect("an answer").status().is_success());
+
+    let basic = |password: &str| STANDARD.encode(format!("ann@example.com:{password}"));
+    let asked = [
+        (format!("Bearer {token}"), 200),
+        (format!("Basic {}", basic(&token)), 200),
+        (format!("Basic {}", basic(own)), 200),
+        (format!("Basic {}", basic(wrong)), 401),
+    ];
+    for (proof, expected) in &asked {
+        let request = format!(
+            "GET /t/acme/x HTTP/1.1\r\nHost: a\r\nAuthorization: {proof}\r\nConnection: close\r\n\r\n"
+        );
+        let answer = raw::exchange(proxy, request.as_bytes()).await;
+        assert_eq!(status(&answer), *expected, "{proof}: {answer}");
+    }
+    let part = |ticket: &str, nth: usize| ticket.split('_').nth(nth).expect("a secret").to_owned();
+    let session = cookie.split_once('=').expect("a value").1.to_owned();
+    let secrets = vec![
+        part(&token, 2),
+        part(&ticket, 2),
+        session,
+        csrf,
+        basic(own),
+        basic(wrong),
+        own.to_owned(),
+        applied.to_owned(),
+        wrong.to_owned(),
+    ];
+    assert!(secrets.iter().all(|secret| secret.len() > 8), "{secrets:?}");
+    Peoples { secrets, requests: asked.len() }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_anything_that_is_written() {
     let upstream = Upstream::ok().await;
@@ -200,6 +277,8 @@ async fn no_secret_is_in_anything_that_is_written() {
     {
         ask("/t/acme/x", &format!("User-Agent: {agent}\r\nAuthorization: Bearer {token}\r\n"), 200).await;
     }
+    let peoples = peoples(&http, program.admin, program.proxy).await;
+    sent += peoples.requests;
     let metrics = http.get(format!("http://{}/metrics", program.admin)).send().await.expect("metrics");
     let metrics = metrics.text().await.expect("text");
     let (said, log) = tokio::task::spawn_blocking(|| program.stop()).await.expect("it stops");
@@ -226,6 +305,7 @@ async fn no_secret_is_in_anything_that_is_written() {
         key[..40].to_owned(),
         "PRIVATE KEY".to_owned(),
     ];
+    let secrets: Vec<String> = secrets.into_iter().chain(peoples.secrets).collect();
     for (name, text) in
         [("the log", &log), ("diagnostics", &said), ("metrics", &metrics), ("the admin port", &shown)]
     {

@@ -1,16 +1,21 @@
 //! `tenantry apply`: documents compared with what there is, shown as a plan, and carried out.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use anyhow::anyhow;
 use serde_json::{Value, json};
 
-use super::client::Client;
+use super::client::{Client, ClientError};
 use super::connect::Connect;
 use super::documents::{Documents, Files, Passwords, is_empty, outcome, print};
 use super::fault::Failure;
 use super::prompt;
+use super::show::say;
 
 const PATH: &str = "/api/v1/apply";
+/// Each tenant is a commit of its own, and there can be thousands.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 #[derive(clap::Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -37,28 +42,45 @@ pub struct Apply {
 }
 
 pub async fn run(args: &Apply) -> Result<(), Failure> {
-    let mut documents = args.files.read()?;
-    let passwords = Passwords::taken(&mut documents)?;
+    let parts = args.files.read()?.parts()?;
     let client = args.connect.client()?;
-    let mut plan = args.send(&client, &documents, true, None).await?;
-    let users = (!args.reset_passwords).then(|| created(&plan));
-    if passwords.fill(&mut documents, users.as_ref(), args.dry_run)? {
-        plan = args.send(&client, &documents, true, None).await?;
+    let count = parts.len();
+    if count > 1 && args.prune_tenants {
+        return Err(Failure::usage(
+            "--prune-tenants takes all documents in one request: at most 10000 of them, and 7 MiB",
+        ));
     }
-    print(&plan, args.connect.output)?;
-    if args.dry_run || is_empty(&plan) {
-        return Ok(());
+    for (nth, mut documents) in parts.into_iter().enumerate() {
+        if count > 1 {
+            say!("part {} of {count}: {} documents", nth + 1, documents.values.len());
+        }
+        args.part(&client, &mut documents).await?;
     }
-    let agreed = if args.yes {
-        None
-    } else {
-        prompt::confirm("Shall this be done?")?;
-        plan["plan"].as_str()
-    };
-    outcome(&args.send(&client, &documents, false, agreed).await?)
+    Ok(())
 }
 
 impl Apply {
+    /// What one request takes.
+    async fn part(&self, client: &Client, documents: &mut Documents) -> Result<(), Failure> {
+        let passwords = Passwords::taken(documents)?;
+        let mut plan = self.send(client, documents, true, None).await?;
+        let users = (!self.reset_passwords).then(|| created(&plan));
+        if passwords.fill(documents, users.as_ref(), self.dry_run)? {
+            plan = self.send(client, documents, true, None).await?;
+        }
+        print(&plan, self.connect.output)?;
+        if self.dry_run || is_empty(&plan) {
+            return Ok(());
+        }
+        let agreed = if self.yes {
+            None
+        } else {
+            prompt::confirm("Shall this be done?")?;
+            plan["plan"].as_str()
+        };
+        outcome(&self.send(client, documents, false, agreed).await?)
+    }
+
     async fn send(
         &self,
         client: &Client,
@@ -74,7 +96,13 @@ impl Apply {
             "resetPasswords": self.reset_passwords,
             "plan": agreed,
         });
-        let answer = client.post(PATH, &form).await.map_err(|error| documents.located(error))?;
+        let answer = client.post_within(PATH, &form, PATIENCE).await;
+        let answer = answer.map_err(|error| match error {
+            ClientError::Slow { .. } | ClientError::Broken { .. } if !dry_run => Failure::Other(anyhow!(
+                "{error}\nSome tenants may be done, each of them whole: apply again, that does the rest"
+            )),
+            error => documents.located(error),
+        })?;
         Ok(answer.document)
     }
 }
@@ -82,8 +110,8 @@ impl Apply {
 /// What `documents` would change; for who only looks.
 pub async fn difference(client: &Client, documents: &Documents, prune: bool) -> Result<Value, Failure> {
     let form = json!({"documents": documents.values, "dryRun": true, "prune": prune});
-    let answer = client.post(PATH, &form).await.map_err(|error| documents.located(error))?;
-    Ok(answer.document)
+    let answer = client.post_within(PATH, &form, PATIENCE).await;
+    Ok(answer.map_err(|error| documents.located(error))?.document)
 }
 
 /// The users that a plan makes.

@@ -1,14 +1,15 @@
 //! The options that say which admin port a command talks to, as whom, and how it shows the answer.
 
 use std::env;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use super::client::{Client, Credential, Place};
 use super::credentials::{self, Logins};
 use super::fault::Failure;
 use super::port::Port;
 use super::prompt;
-use super::show::Format;
+use super::show::{Format, say};
 use crate::model::{Extent, Secret, Timestamp};
 
 /// Shown under every command that talks to an admin port.
@@ -16,7 +17,7 @@ pub const ENVIRONMENT: &str = "\
 Environment:
   TENANTRY_URL            the admin port, such as https://gw.example.com:9080
   TENANTRY_USER           the user to sign in as, with
-  TENANTRY_PASSWORD         the password, or
+  TENANTRY_PASSWORD         that user's password, or
   TENANTRY_PASSWORD_FILE    a file that holds it
   TENANTRY_TOKEN          an API token or a JWT, used when no user is named
   TENANTRY_TENANT         the tenant that is meant, where a command needs one
@@ -26,6 +27,11 @@ Without any of them the login counts that `tenantry login` has made for this URL
 Exit codes:
   0 done · 1 failed · 2 wrong use · 3 authentication or authorisation refused
   4 no such record · 5 conflict: it exists already, or changed meanwhile";
+
+const USER: &str = "TENANTRY_USER";
+const PASSWORD: &str = "TENANTRY_PASSWORD";
+const PASSWORD_FILE: &str = "TENANTRY_PASSWORD_FILE";
+const TOKEN: &str = "TENANTRY_TOKEN";
 
 /// Where, as whom, and in which form.
 #[derive(clap::Args, Debug)]
@@ -161,11 +167,9 @@ impl Connect {
 
     pub fn client_as(&self, credential: &Credential) -> Result<Client, Failure> {
         let place = self.place()?;
-        if place.is_exposed() && !matches!(credential, Credential::None) {
-            eprintln!(
-                "warning: {} is not encrypted: others on the network can read the credential",
-                place.as_str()
-            );
+        // Without a credential, a secret is in the body: that is how one signs in.
+        if place.is_exposed() {
+            say!("warning: {} is not encrypted: others on the network can read secrets", place.as_str());
         }
         Ok(Client::new(place, credential, self.ca.as_deref())?)
     }
@@ -179,12 +183,30 @@ impl Connect {
         self.user.as_deref().filter(|user| !user.is_empty())
     }
 
-    /// That user's password, as far as it is said.
+    /// Whom the arguments name, and the file of a password, where that is not the environment's.
+    pub fn said(&self) -> (Option<&str>, Option<&Path>) {
+        let is = |name: &str, text: &OsStr| env::var_os(name).is_some_and(|value| value == text);
+        let user = self.user().filter(|user| !is(USER, OsStr::new(user)));
+        let file = self.password_file.as_deref().filter(|file| !is(PASSWORD_FILE, file.as_os_str()));
+        (user, file)
+    }
+
+    /// That user's password, as far as it is said. The environment's is that of the environment's user,
+    /// and goes to nobody else's name.
     pub fn password(&self) -> Result<Option<Secret>, Failure> {
-        match &self.password_file {
-            Some(file) => prompt::secret_in(file).map(Some),
-            None => secret("TENANTRY_PASSWORD"),
+        let (user, said) = self.said();
+        let others = user.is_some() && env::var_os(USER).is_some_and(|user| !user.is_empty());
+        match (said.or(self.password_file.as_deref().filter(|_| !others)), others) {
+            (Some(file), _) => prompt::secret_in(file).map(Some),
+            (None, true) => Ok(None),
+            (None, false) => secret(PASSWORD),
         }
+    }
+
+    /// What in the environment goes before a login.
+    pub fn overriding() -> Option<&'static str> {
+        let set = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        [USER, TOKEN].into_iter().find(set)
     }
 
     /// What the arguments and the environment say.
@@ -198,7 +220,7 @@ impl Connect {
             (Some(user), None) => Err(Failure::usage(format!(
                 "no password for {user}: set TENANTRY_PASSWORD, or name a file with --password-file"
             ))),
-            (None, password) => match (secret("TENANTRY_TOKEN")?, password) {
+            (None, password) => match (secret(TOKEN)?, password) {
                 (Some(token), _) => Ok(Credential::Token(token)),
                 (None, Some(_)) => {
                     Err(Failure::usage("a password but no user: set TENANTRY_USER, or say --user"))

@@ -2,9 +2,9 @@
 //! nobody else can read. Knows no request.
 
 use std::env;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::client::{Credential, Place};
 use super::fault::Failure;
+use super::whole::Whole;
 use crate::model::{Secret, Timestamp};
 
 /// The longest file that is read, in bytes.
@@ -97,12 +98,8 @@ impl Logins {
             _ => private(&fs::metadata(folder).with_context(about)?, folder)?,
         }
         let text = Zeroizing::new(serde_json::to_string_pretty(self).with_context(about)?);
-        let new = folder.join(format!(".credentials.{}", std::process::id()));
-        let written = replace(&new, file, &text);
-        if written.is_err() {
-            drop(fs::remove_file(&new));
-        }
-        Ok(written.with_context(about)?)
+        let mut new = Whole::begin(file).with_context(about)?;
+        Ok(new.write_all(text.as_bytes()).and_then(|()| new.replace()).with_context(about)?)
     }
 
     /// The credential for exactly this admin port. One whose time is over is none.
@@ -144,13 +141,6 @@ impl Logins {
 fn instant(text: &str) -> Option<Timestamp> {
     let since = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(Timestamp::from_millis(u64::try_from(since.as_millis()).ok()?))
-}
-
-fn replace(new: &Path, file: &Path, text: &str) -> io::Result<()> {
-    let mut open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(new)?;
-    open.write_all(text.as_bytes())?;
-    open.sync_all()?;
-    fs::rename(new, file)
 }
 
 /// Credentials that others can read are stolen already, and in a folder that others can write they may

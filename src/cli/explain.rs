@@ -1,13 +1,11 @@
 //! `tenantry explain`: what the gateway would do with a request, and why.
 
-use std::io::Read as _;
-
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::client::Place;
+use super::client::{Place, printable};
 use super::connect::Aside;
 use super::fault::Failure;
+use super::prompt;
 use super::show::{Format, print};
 
 /// `--url` and `--user` are the request's; the admin port has options of its own.
@@ -32,7 +30,12 @@ pub struct Explain {
 pub async fn run(args: &Explain) -> Result<(), Failure> {
     let mut question = json!({ "url": args.url, "method": args.method });
     if let Some(token) = &args.token {
-        question["token"] = if token == "-" { read_token()?.into() } else { token.as_str().into() };
+        question["token"] = if token == "-" {
+            prompt::token_in()?.reveal().into()
+        } else {
+            prompt::overheard("token", "say - and write it to standard input");
+            token.as_str().into()
+        };
     }
     if let Some(user) = &args.user {
         question["user"] = user.as_str().into();
@@ -45,15 +48,9 @@ pub async fn run(args: &Explain) -> Result<(), Failure> {
     }
 }
 
-fn read_token() -> Result<String, Failure> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
 /// One line for each step, and the end of it.
 fn told(explanation: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let text = |value: &Value| printable(value.as_str().unwrap_or_default());
     let mut lines = String::new();
     for step in explanation["steps"].as_array().into_iter().flatten() {
         let mark = if step["passed"] == Value::Bool(true) { ' ' } else { '!' };

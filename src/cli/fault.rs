@@ -1,9 +1,9 @@
 //! Why a command did not do what it was asked, and the exit code that scripts see. Knows no command.
 
-use std::io;
 use std::process::ExitCode;
 
 use super::client::ClientError;
+use super::show::say;
 use crate::config::Problems;
 
 /// What a command ends with when it does not succeed.
@@ -15,7 +15,8 @@ pub enum Failure {
     Usage(String),
     /// The configuration file is not right.
     Config(Problems),
-    /// Nobody reads standard output any more, as in `tenantry … | head -1`.
+    /// Nobody reads standard output any more, as in `tenantry … | head -1`: all is well where reading was
+    /// the purpose.
     Closed,
     /// What there is is not what it should be; that has been shown.
     Differs,
@@ -43,11 +44,11 @@ impl Failure {
     /// Says on standard error what is wrong, and gives the exit code.
     pub fn report(&self) -> ExitCode {
         match self {
-            Failure::Client(error) => eprintln!("error: {error}"),
-            Failure::Usage(text) => eprintln!("error: {text}"),
-            Failure::Config(problems) => eprintln!("{problems}"),
+            Failure::Client(error) => say!("error: {error}"),
+            Failure::Usage(text) => say!("error: {text}"),
+            Failure::Config(problems) => say!("{problems}"),
             Failure::Closed | Failure::Differs => {}
-            Failure::Other(error) => eprintln!("error: {error:#}"),
+            Failure::Other(error) => say!("error: {error:#}"),
         }
         ExitCode::from(self.exit() as u8)
     }
@@ -91,13 +92,9 @@ impl From<Problems> for Failure {
     }
 }
 
-/// A broken pipe is nobody's fault, wherever on the way it was met.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        let closed = |cause: &(dyn std::error::Error + 'static)| {
-            cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
-        };
-        if error.chain().any(closed) { Failure::Closed } else { Failure::Other(error) }
+        Failure::Other(error)
     }
 }
 
@@ -122,13 +119,5 @@ mod tests {
             let refused = ClientError::Refused { status, message: String::new() };
             assert_eq!(Failure::Client(refused).exit(), exit, "{status}");
         }
-    }
-
-    #[test]
-    fn a_closed_pipe_is_no_error() {
-        let pipe = anyhow::Error::new(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
-        assert_eq!(Failure::from(pipe).exit(), Exit::Success);
-        let other = anyhow::Error::new(io::Error::from(io::ErrorKind::NotFound)).context("cannot read");
-        assert_eq!(Failure::from(other).exit(), Exit::Failed);
     }
 }

@@ -2,7 +2,6 @@
 //! and asks no gateway.
 
 use std::fmt::{self, Write as _};
-use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -10,8 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
+use super::fault::Failure;
 use super::keypair;
-use crate::model::{Algorithm, PublicKey, ReadKey, Timestamp};
+use super::prompt;
+use super::show::{self, say};
+use crate::model::{Algorithm, PublicKey, ReadKey, Secret, Timestamp};
 
 /// Arguments of `token inspect`.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,9 +25,6 @@ pub struct TokenInspect {
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
 }
-
-/// The longest token that is read from standard input, in bytes.
-const MAX_TOKEN: u64 = 1 << 20;
 
 /// What a token says about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,29 +47,27 @@ pub enum Signature {
 
 /// Header and claims go to stdout as JSON, what people want to know of them to stderr. Fails when
 /// the text is no token or the given key has not signed it; that it has expired is no failure.
-pub fn run(args: &TokenInspect, now: Timestamp) -> anyhow::Result<()> {
+pub fn run(args: &TokenInspect, now: Timestamp) -> Result<(), Failure> {
     let key = args.key.as_deref().map(|file| {
         let text = keypair::read_file(file)?;
         PublicKey::read(&text).with_context(|| format!("{} holds no key", file.display()))
     });
     let key = key.transpose()?;
-    let text = if args.token == "-" { from_stdin()? } else { args.token.clone() };
-    let inspection = Inspection::new(text.trim(), key.as_ref(), now)?;
-    writeln!(io::stdout(), "{}", inspection.json())?;
-    eprint!("{inspection}");
+    let text = if args.token == "-" {
+        prompt::token_in()?
+    } else {
+        prompt::overheard("token", "leave it out and write it to standard input");
+        Secret::new(args.token.clone())
+    };
+    let inspection = Inspection::new(text.reveal().trim(), key.as_ref(), now)?;
+    show::print_beside(&format!("{}\n", inspection.json()))?;
+    say!("{}", inspection.to_string().trim_end());
     match inspection.signature {
-        Signature::Invalid(_) => bail!("the token's signature is not valid for this key"),
+        Signature::Invalid(_) => {
+            Err(Failure::Other(anyhow!("the token's signature is not valid for this key")))
+        }
         Signature::Valid | Signature::Unchecked => Ok(()),
     }
-}
-
-fn from_stdin() -> anyhow::Result<String> {
-    let mut text = String::new();
-    io::stdin()
-        .take(MAX_TOKEN)
-        .read_to_string(&mut text)
-        .context("cannot read a token from standard input")?;
-    Ok(text)
 }
 
 impl Inspection {

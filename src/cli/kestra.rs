@@ -2,9 +2,9 @@
 //! `kestra auths users …` keep working. Here they go to the admin port.
 
 use clap::ArgAction;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::client::Place;
+use super::client::{Answer, ClientError, Place};
 use super::connect::{Connect, Instance};
 use super::fault::Failure;
 use super::port::{Fields, Port};
@@ -62,7 +62,7 @@ pub struct Create {
     /// A group of the tenant that the user is put into; can be repeated
     #[arg(long, value_name = "NAME", requires = "tenant")]
     groups: Vec<String>,
-    /// All is well if there is such a user
+    /// All is well if there is such a user; password and --superadmin are left as they are
     #[arg(long)]
     if_not_exists: bool,
     #[command(flatten)]
@@ -129,24 +129,49 @@ impl Create {
             form.insert("password".to_owned(), json!(overheard(password).reveal()));
         }
         let made = match port.client.post(&User::TABLE.path(port, &[]), &json!(form)).await {
-            Err(refused) if self.if_not_exists && exists(&refused) => return Ok(()),
+            Err(refused) if self.if_not_exists && exists(&refused) => {
+                let name = name.map(String::as_str).unwrap_or_default();
+                return self.complete(port, name, form.get("groups")).await;
+            }
             made => made?,
         };
-        if let (true, Some(tenant)) = (self.admin, &self.tenant) {
-            let admin = json!({
-                "type": "USER", "externalId": made.document["id"], "roleId": format!("admin_{tenant}"),
-            });
-            port.client.post(&Place::path(&[tenant, "bindings"]), &admin).await?;
+        if self.admin {
+            self.bind(port, &made.document["id"]).await?;
         }
         port.show(&made)
+    }
+
+    /// What else was asked for, of a user who is there: each of it may be so already.
+    async fn complete(&self, port: &Port, name: &str, groups: Option<&Value>) -> Result<(), Failure> {
+        let id = user_id(port, name).await?;
+        let Some(tenant) = &self.tenant else { return Ok(()) };
+        there(port.client.put(&Place::path(&[tenant, "tenant-access", &id])).await)?;
+        for group in groups.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            there(port.client.put(&Place::path(&[tenant, "groups", group, "members", &id])).await)?;
+        }
+        if self.admin {
+            there(self.bind(port, &json!(id)).await)?;
+        }
+        Ok(())
+    }
+
+    async fn bind(&self, port: &Port, user: &Value) -> Result<Answer, ClientError> {
+        let tenant = self.tenant.as_deref().unwrap_or_default();
+        let admin = json!({ "type": "USER", "externalId": user, "roleId": format!("admin_{tenant}") });
+        port.client.post(&Place::path(&[tenant, "bindings"]), &admin).await
+    }
+}
+
+/// That something is so already is what was wanted.
+fn there(made: Result<Answer, ClientError>) -> Result<(), ClientError> {
+    match made {
+        Err(refused) if exists(&refused) => Ok(()),
+        made => made.map(drop),
     }
 }
 
 /// A password that stood in the arguments.
 fn overheard(text: &str) -> Secret {
-    eprintln!(
-        "warning: others on this machine could read the password in the arguments: better leave it out \
-         and use `tenantry users set-password`"
-    );
+    prompt::overheard("password", "leave it out and use `tenantry users set-password`");
     Secret::new(text.to_owned())
 }

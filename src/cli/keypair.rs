@@ -16,6 +16,7 @@ use rsa::pkcs8::{EncodePrivateKey as _, LineEnding, SecretDocument};
 use rsa::rand_core::OsRng;
 use zeroize::Zeroizing;
 
+use super::show::say;
 use crate::model::{KeyId, MAX_KEY_TEXT, PrivateKey};
 
 /// Arguments of `keypair create`.
@@ -52,7 +53,7 @@ pub fn create(args: &KeypairCreate) -> anyhow::Result<KeyId> {
     let key = PrivateKey::read(&text)?;
     let (kind, id) = (key.public().kind(), key.public().fingerprint());
     write_new(&args.file, text.as_bytes())?;
-    eprintln!("wrote a new {kind} key pair to {}\nkey id: {id}", args.file.display());
+    say!("wrote a new {kind} key pair to {}\nkey id: {id}", args.file.display());
     Ok(id)
 }
 

@@ -29,6 +29,7 @@ mod show;
 pub mod signer;
 mod terminal;
 pub mod token;
+mod whole;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -42,6 +43,7 @@ use crate::model::Timestamp;
 use args::{Cli, Command, Config, Keypair, TaCreateKeypair, TaCreateToken, Token};
 use fault::Failure;
 use keypair::{KeypairCreate, KeypairKind};
+use show::say;
 
 /// Runs one command line, `args[0]` being the program's name. Exit codes: 0 done, 1 failed, 2 wrong
 /// use, 3 authentication or authorisation refused, 4 no such record, 5 conflict.
@@ -73,7 +75,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args),
         Command::Keypair(Keypair::Create(args)) => create_keypair(&args),
         Command::Token(Token::Create(args)) => show::print(&(token::create(&args, Timestamp::now())? + "\n")),
-        Command::Token(Token::Inspect(args)) => Ok(inspect::run(&args, Timestamp::now())?),
+        Command::Token(Token::Inspect(args)) => inspect::run(&args, Timestamp::now()),
         Command::Tenants(args) => wait(args.run()),
         Command::Users(args) => wait(args.run()),
         Command::ServiceAccounts(args) => wait(args.run()),
@@ -124,10 +126,10 @@ fn check(args: &Config) -> Result<(), Failure> {
     match &args.config {
         Some(file) => {
             config::check(file)?;
-            eprintln!("{}: no problem found", file.display());
+            say!("{}: no problem found", file.display());
         }
         None => {
-            eprintln!("no file named with --config or TENANTRY_CONFIG: the defaults hold, and they are sound")
+            say!("no file named with --config or TENANTRY_CONFIG: the defaults hold, and they are sound")
         }
     }
     Ok(())

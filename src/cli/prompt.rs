@@ -10,19 +10,22 @@ use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 use zeroize::Zeroizing;
 
 use super::fault::Failure;
+use super::show::say;
 use crate::model::Secret;
 
 /// The longest secret that is read, in bytes.
 const LONGEST: usize = 4096;
+/// The longest token, in bytes.
+const LONGEST_TOKEN: usize = 1024 * 1024;
 
 /// Asks for a yes. Without a person at the terminal the answer is no.
 pub fn confirm(question: &str) -> Result<(), Failure> {
     if !somebody() {
         return Err(Failure::usage(format!("{question} There is nobody to ask: say --yes")));
     }
-    eprint!("{question} [y/N] ");
     let mut answer = String::new();
-    io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer)).context("cannot ask")?;
+    let asked = write!(io::stderr(), "{question} [y/N] ").and_then(|()| io::stderr().flush());
+    asked.and_then(|()| io::stdin().read_line(&mut answer)).context("cannot ask")?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(Failure::Other(anyhow!("not done"))),
@@ -46,6 +49,24 @@ pub fn new_secret(what: &str) -> Result<Secret, Failure> {
         return Err(Failure::Other(anyhow!("these were not the same: nothing is done")));
     }
     Ok(first)
+}
+
+/// Warns of a secret that stood in the arguments.
+pub fn overheard(what: &str, better: &str) {
+    say!("warning: others on this machine could read the {what} in the arguments: better {better}");
+}
+
+/// A token from standard input; blanks around it are not part of it.
+pub fn token_in() -> Result<Secret, Failure> {
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST_TOKEN + 1));
+    let read = io::stdin().lock().take(LONGEST_TOKEN as u64 + 1).read_to_string(&mut text);
+    read.context("cannot read a token from standard input")?;
+    match text.len() > LONGEST_TOKEN {
+        true => Err(Failure::usage(format!(
+            "standard input holds more than {LONGEST_TOKEN} bytes: that is no token"
+        ))),
+        false => Ok(Secret::new(text.trim().to_owned())),
+    }
 }
 
 /// The secret in a file, `-` for standard input; one newline at its end is not part of it.

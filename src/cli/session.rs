@@ -1,14 +1,15 @@
 //! `tenantry login` and `logout`: one sign-in for all commands that follow, until it ends.
 
 use anyhow::anyhow;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::client::{Call, Client, Credential, Place};
+use super::client::{Call, Client, ClientError, Credential, Place, printable};
 use super::connect::{Connect, secret};
 use super::credentials::{self, Logins, Session};
 use super::fault::Failure;
 use super::prompt;
+use super::show::say;
 use crate::model::{Secret, Timestamp};
 
 /// Where sessions begin and end, below the admin port's URL.
@@ -18,7 +19,7 @@ const LOGOUT: &str = "/logout";
 #[derive(clap::Args, Debug)]
 pub struct Login {
     /// Keep an API token (TENANTRY_TOKEN, else standard input or asked for) instead of a session
-    #[arg(long, conflicts_with_all = ["user", "password_file"])]
+    #[arg(long)]
     token: bool,
     #[command(flatten)]
     connect: Connect,
@@ -35,6 +36,9 @@ pub async fn login(args: &Login) -> Result<(), Failure> {
     let file = credentials::file().ok_or_else(|| anyhow!("there is no home to keep a login in: set HOME"))?;
     let mut logins = Logins::read(&file)?;
     let (user, until) = if args.token {
+        if !matches!(args.connect.said(), (None, None)) {
+            return Err(Failure::usage("--token goes without --user and --password-file"));
+        }
         let token = match secret("TENANTRY_TOKEN")? {
             Some(token) => token,
             None => prompt::secret("API token")?,
@@ -49,31 +53,39 @@ pub async fn login(args: &Login) -> Result<(), Failure> {
         (user, format!(" until {}", session.expires_at))
     };
     logins.write(&file)?;
-    eprintln!("signed in at {} as {user}{until}", place.as_str());
+    say!("signed in at {} as {}{}", place.as_str(), printable(&user), printable(&until));
+    if let Some(variable) = Connect::overriding() {
+        say!("{variable} is set, and goes before this login: unset it to use the login");
+    }
     Ok(())
 }
 
-/// Forgets the login; a session ends at the admin port too, so that a copy of it opens nothing.
+/// Forgets the login. A session ends at the admin port first, so that a copy of it opens nothing; while
+/// that cannot be, it is kept.
 pub async fn logout(args: &Logout) -> Result<(), Failure> {
     let place = args.connect.place()?;
     let Some(file) = credentials::file() else { return Ok(()) };
     let mut logins = Logins::read(&file)?;
     let credential = logins.of(&place, Timestamp::now());
     if !logins.forget(&place) {
-        eprintln!("nobody is signed in at {}", place.as_str());
+        say!("nobody is signed in at {}", place.as_str());
         return Ok(());
     }
-    logins.write(&file)?;
     match credential {
         Some(session @ Credential::Session { .. }) => {
-            args.connect.client_as(&session)?.send(Call::bare(Method::POST, LOGOUT)).await?;
+            match args.connect.client_as(&session)?.send(Call::bare(Method::POST, LOGOUT)).await {
+                // It has ended already.
+                Err(ClientError::Refused { status: StatusCode::UNAUTHORIZED, .. }) => {}
+                ended => drop(ended?),
+            }
         }
         Some(Credential::Token(_)) => {
-            eprintln!("the token is forgotten here, and still good: `tenantry api-tokens revoke` ends it");
+            say!("the token is forgotten here, and still good: `tenantry api-tokens revoke` ends it");
         }
         Some(Credential::None | Credential::Password { .. }) | None => {}
     }
-    eprintln!("signed out at {}", place.as_str());
+    logins.write(&file)?;
+    say!("signed out at {}", place.as_str());
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap_complete::Shell;
 
 use super::fault::Failure;
+use super::show::unwritten;
 
 #[derive(clap::Args, Debug)]
 pub struct Completions {
@@ -47,6 +48,5 @@ pub fn man(args: &Man, tree: clap::Command) -> Result<(), Failure> {
 
 fn written(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-    Ok(written.context("cannot write to standard output")?)
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(unwritten)
 }

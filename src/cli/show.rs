@@ -1,9 +1,10 @@
 //! How answers are shown: tables for people, JSON and YAML for programs; and the one way to standard
 //! output. Knows no command.
 
+use std::fmt;
 use std::io::{self, Write as _};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 use super::client::{Answer, printable};
 use super::fault::Failure;
 use super::listing::results;
+use crate::telemetry::is_unsafe;
 
 /// How a document is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -51,17 +53,65 @@ impl Format {
     pub fn document(self, document: &Value) -> Result<String, Failure> {
         let text = match self {
             Format::Yaml => serde_saphyr::to_string(document).context("cannot write this as YAML")?,
-            Format::Table | Format::Json => format!("{document:#}"),
+            Format::Table | Format::Json => escaped(&format!("{document:#}")),
         };
         Ok(text.trim_end().to_owned() + "\n")
     }
 }
 
+/// JSON in which nothing steers or deceives who looks at it; it says the same. Outside of its strings it is
+/// ASCII.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_unsafe(character) && character != '\n' {
+            text.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
 /// Writes to standard output, as it is.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    Ok(written.context("cannot write to standard output")?)
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(unwritten)
+}
+
+/// Writes to standard output what is not the purpose: it goes on, or fails, though nobody reads.
+pub fn print_beside(text: &str) -> Result<(), Failure> {
+    match print(text) {
+        Err(Failure::Closed) => Ok(()),
+        printed => printed,
+    }
+}
+
+/// Writes a secret to standard output that cannot be had again; `lost` says what to do without it.
+pub fn print_once(text: &str, lost: &str) -> Result<(), Failure> {
+    print(text).map_err(|failure| match failure {
+        Failure::Closed => Failure::Other(anyhow!("nobody reads standard output: {lost}")),
+        other => other,
+    })
+}
+
+/// Writes a line to standard error. That nobody reads it is no reason to stop.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::cli::show::tell(format_args!($($text)*)) };
+}
+pub(super) use say;
+
+#[doc(hidden)]
+pub fn tell(text: fmt::Arguments<'_>) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Why standard output did not take something.
+pub fn unwritten(fault: io::Error) -> Failure {
+    match fault.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Closed,
+        _ => Failure::Other(anyhow::Error::new(fault).context("cannot write to standard output")),
+    }
 }
 
 fn rows(records: &[Value], columns: &[Column]) -> String {
@@ -194,10 +244,11 @@ mod tests {
 
     #[test]
     fn documents_stay_what_they_are() {
-        let record = json!({"id": "acme", "fallback": false, "grants": ["*"], "tenants": "all", "n": "1"});
+        let record = json!({"id": "acme", "fallback": false, "grants": ["*"], "tenants": "all", "n": "1\u{9b}\u{7f}\u{e0041}"});
         let answer = Answer { document: record.clone(), etag: Some("\"12\"".to_owned()), cookie: None };
         let json = Format::Json.record(&answer).expect("JSON");
         assert_eq!(serde_json::from_str::<Value>(&json).expect("JSON"), record);
+        assert!(json.contains(r#""1\u009b\u007f\udb40\udc41""#), "{json}");
         let yaml = Format::Yaml.record(&answer).expect("YAML");
         assert_eq!(serde_saphyr::from_str::<Value>(&yaml).expect("YAML"), record);
         let table = Format::Table.record(&answer).expect("a table");

@@ -22,5 +22,6 @@ pub use failure::{HandshakeFailure, UpstreamFailure};
 pub use histogram::Histogram;
 pub use line::{Entry, Format};
 pub use metrics::Metrics;
+pub use quote::is_unsafe;
 pub use series::{ServiceSeries, Traffic};
 pub use worker::Worker;

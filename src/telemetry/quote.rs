@@ -81,7 +81,7 @@ fn escape(out: &mut Vec<u8>, char: char) {
 
 /// Controls (C1 too: U+009B starts a terminal's sequence), line and paragraph separators, and
 /// the invisible characters that reorder or hide text.
-fn is_unsafe(char: char) -> bool {
+pub fn is_unsafe(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
         || matches!(char, '\u{61C}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::cast::{House, LOCAL, People, id, local};
+use crate::support::raw::PATIENCE;
 
 /// Guesses that lock, by default.
 const FAILURES: u8 = 10;
@@ -113,7 +114,9 @@ async fn guesses_are_in_the_audit_log_of_the_tenant_that_they_aim_at() {
         house.get_from(local(4), "acme", "ann", "planted-guess").await;
     }
     house.get_from(local(5), "no-such-tenant", "ann@example.com", "planted-guess").await;
+    let deadline = std::time::Instant::now() + PATIENCE;
     let told = loop {
+        assert!(std::time::Instant::now() < deadline, "they never came");
         let (status, found) = house.running.api(Method::GET, "/auditlogs/search?outcome=REFUSED", None).await;
         assert_eq!(status, StatusCode::OK);
         let told = found["results"].as_array().expect("results").clone();

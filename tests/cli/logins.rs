@@ -108,6 +108,53 @@ fn a_token_is_tried_before_it_is_kept() {
 }
 
 #[test]
+fn a_password_goes_to_nobody_elses_name() {
+    let body = session("2999-01-01T00:00:00Z");
+    let stub = Stub::scripted(&[("POST /login ", 200, "set-cookie: a=b\r\n", &body), ME]);
+    let home = Home::new();
+    let admin = [("TENANTRY_USER", "admin"), ("TENANTRY_PASSWORD", "the-admins")];
+    let end = home.run(stub.tenantry(&["login", "--user", "ann"]).envs(&admin).input("anns\n"));
+    assert!(end.code == 0 && end.err.contains("TENANTRY_USER is set"), "{}", end.err);
+    let sent = stub.bodies("POST /login");
+    assert_eq!((&sent[0]["username"], &sent[0]["password"]), (&"ann".into(), &"anns".into()));
+    let end = home.run(stub.tenantry(&["me", "--user", "ann"]).envs(&admin));
+    assert!(end.code == 2 && end.err.contains("no password for ann"), "{}", end.err);
+    assert_eq!(home.run(stub.tenantry(&["me"]).envs(&admin)).code, 0);
+
+    let end = home.run(stub.tenantry(&["login", "--token"]).envs(&admin).input("tnt_1_2_3\n"));
+    assert_eq!(end.code, 0, "the environment's user is not in the way: {}", end.err);
+    let end = home.run(stub.tenantry(&["login", "--token", "--user", "ann"]).input("tnt_1_2_3\n"));
+    assert_eq!(end.code, 2, "{}", end.err);
+}
+
+#[test]
+fn whoever_can_listen_is_warned_of_before_a_password_goes_out() {
+    // Nobody is there, nor ever will be: RFC 6761.
+    for (url, words, warned) in [
+        ("http://gw.invalid", &["login", "--user", "ann"][..], true),
+        ("https://gw.invalid", &["login", "--user", "ann"], false),
+    ] {
+        let run = super::run::tenantry(words).envs(&[("TENANTRY_URL", url), ("TENANTRY_PASSWORD", "x")]);
+        let end = Home::new().run(run);
+        assert_eq!(end.err.contains("not encrypted"), warned, "{words:?}: {}", end.err);
+    }
+}
+
+#[test]
+fn a_session_is_forgotten_only_once_it_has_ended() {
+    let body = session("2999-01-01T00:00:00Z");
+    for (status, code) in [(500, 1), (401, 0)] {
+        let ended = ("POST /logout ", status, "", r#"{"title":"No"}"#);
+        let stub = Stub::scripted(&[("POST /login ", 200, "set-cookie: a=t1cket\r\n", &body), ended]);
+        let home = Home::new();
+        home.run(stub.tenantry(&["login", "--user", "ann"]).env("TENANTRY_PASSWORD", "x"));
+        assert_eq!(home.run(stub.tenantry(&["logout"])).code, code);
+        let kept = fs::read_to_string(home.file()).expect("the file").contains("t1cket");
+        assert_eq!(kept, code == 1, "{status}");
+    }
+}
+
+#[test]
 fn a_file_that_others_can_read_is_refused() {
     let stub = Stub::scripted(&[ME]);
     let home = Home::new();

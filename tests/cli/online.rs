@@ -97,6 +97,16 @@ fn keys_are_trusted_until_removed() {
         run(&["keys", "add", file, "--kid", "a/b", "--claim", "org", "--no-require-exp", "-o", "json"]);
     assert_eq!(json(&by_kid)["claim"], serde_json::json!({"name": "org", "prefix": ""}));
     assert_eq!(run(&["keys", "list", "-q"]).out, "a/b\n");
+    for (words, claim) in [
+        (["--prefix", "t-"], ("org", "t-")),
+        (["--claim", "sub"], ("sub", "t-")),
+        (["--leeway", "1s"], ("sub", "t-")),
+    ] {
+        let changed = run(&[&["keys", "update", "a/b", "-o", "json"], &words[..]].concat());
+        assert_eq!(json(&changed)["claim"], serde_json::json!({"name": claim.0, "prefix": claim.1}));
+    }
+    assert_eq!(json(&run(&["keys", "update", "a/b", "--fallback", "-o", "json"]))["fallback"], true);
+    assert_eq!(json(&run(&["keys", "update", "a/b", "--no-fallback", "-o", "json"]))["fallback"], false);
     assert_eq!(run(&["keys", "remove", "a/b"]).code, 0);
 }
 
@@ -128,7 +138,8 @@ fn signals_reload_and_stop() {
     let refused = gateway.served.err.until("configuration refused");
     assert!(refused.contains("drain") && refused.contains("restart"), "{refused}");
     let service = "services: {a: {match: [{path: '/t/{tenant}'}], upstream: ['http://127.0.0.1:9'], api: read-write}}\n";
-    fs::write(&file, good + service).expect("a file");
+    let rest = good.lines().filter(|line| !line.starts_with("services:")).map(|line| line.to_owned() + "\n");
+    fs::write(&file, rest.collect::<String>() + service).expect("a file");
     gateway.served.signal(Signal::SIGHUP);
     gateway.served.err.until("configuration read again");
     gateway.served.signal(Signal::SIGTERM);

@@ -97,6 +97,11 @@ fn kestras_spellings_of_users_work() {
     stage.done(&format!("auths users create {ANN} An0ther-horse! --admin --tenant acme"));
     assert_eq!(stage.json(&format!("access get {ANN}"))["roles"][0]["id"], "admin_acme");
     stage.done(&format!("auths users create {ANN} --if-not-exists"));
+    stage.user(BOB);
+    for _ in 0..2 {
+        stage.done(&format!("auths users create {BOB} --if-not-exists --admin --tenant acme"));
+        assert_eq!(stage.json(&format!("access get {BOB}"))["roles"][0]["id"], "admin_acme");
+    }
     stage.fails(5, &format!("auths users create --username={ANN}"));
     let basic = stage.of(&format!("auths users create-basic-auth {ANN}")).input(SECRET).end();
     assert_eq!(basic.code, 0, "{}", basic.err);
@@ -104,6 +109,27 @@ fn kestras_spellings_of_users_work() {
     assert_eq!(stage.as_ann("users list").code, 0);
     stage.done("tenants create --tenant=globex --name=Globex --admin-username=ann@example.com");
     assert_eq!(stage.json(&format!("access get {ANN} --tenant globex"))["roles"][0]["id"], "admin_globex");
+}
+
+#[test]
+fn whoever_makes_machines_and_groups_cannot_pose_as_others_by_their_names() {
+    let stage = Stage::new();
+    stage.user("ann");
+    stage.done("access grant ann");
+    let ann = stage.json("users get ann")["id"].as_str().expect("an id").to_owned();
+    stage.done("service-accounts create ann --tenant acme");
+    let bound = stage.json("bindings create --role Admin --for-user ann");
+    assert!(bound.to_string().contains(&ann), "{bound}");
+    assert!(stage.fails(2, "groups create ops --member ann").contains("more than one"));
+
+    let group = stage.json("groups create devs")["id"].as_str().expect("an id").to_owned();
+    assert_eq!(stage.json(&format!("groups get {group}"))["name"], "devs");
+    stage.done(&format!("groups create {group}"));
+    for line in ["groups get", "bindings create --role Admin --for-group"] {
+        assert!(stage.fails(2, &format!("{line} {group}")).contains("more than one"), "{line}");
+    }
+    stage.done("roles create admin_acme --permission metrics:read");
+    assert!(stage.fails(2, "bindings create --role admin_acme --for-group devs").contains("more than one"));
 }
 
 #[test]

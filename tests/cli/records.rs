@@ -42,7 +42,7 @@ fn names_become_ids() {
     assert_eq!(sent, [body("GROUP", "g1"), body("USER", "u1"), body("USER", "2XDKrmqyHDkoGnU11wlj87")]);
     let asked = paths(&stub);
     assert!(
-        asked.contains(&"GET /api/v1/acme/roles?filters%5Bname%5D%5BEQUALS%5D=My%20role&size=2".to_owned()),
+        asked.contains(&"GET /api/v1/acme/roles?filters%5Bname%5D%5BEQUALS%5D=My%20role&size=4".to_owned()),
         "{asked:?}"
     );
 }
@@ -192,9 +192,17 @@ fn kestras_spelling_of_users_makes_an_admin() {
     let binding = json!({"type": "USER", "externalId": "u1", "roleId": "admin_acme"});
     assert_eq!(stub.bodies("POST /api/v1/acme/bindings"), [binding]);
 
-    let there = Stub::scripted(&[("POST /api/v1/users ", 409, "", r#"{"title":"Conflict"}"#)]);
+    let conflict = r#"{"title":"Conflict"}"#;
+    let there = Stub::scripted(&[
+        ("POST /api/v1/users ", 409, "", conflict),
+        ("GET /api/v1/users?", 200, "", &one("u1")),
+        ("PUT /api/v1/acme/tenant-access/u1 ", 409, "", conflict),
+        ("POST /api/v1/acme/bindings ", 200, "", r#"{"id":"b1"}"#),
+    ]);
     assert_eq!(there.tenantry(&words).end().code, 5);
-    assert_eq!(there.tenantry(&[&words[..], &["--if-not-exists"]].concat()).end().code, 0);
+    let end = there.tenantry(&[&words[..], &["--if-not-exists"]].concat()).end();
+    assert_eq!(end.code, 0, "{}", end.err);
+    assert_eq!(there.bodies("POST /api/v1/acme/bindings").len(), 1);
 }
 
 #[test]

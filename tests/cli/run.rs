@@ -48,6 +48,11 @@ impl Run {
         self
     }
 
+    pub fn errors(mut self, to: Stdio) -> Self {
+        self.command.stderr(to);
+        self
+    }
+
     /// Runs it to its end.
     pub fn end(mut self) -> Outcome {
         let mut child = self.command.spawn().expect("the program starts");

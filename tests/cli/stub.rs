@@ -33,6 +33,14 @@ impl Stub {
         Stub::serving(script.chain([rest]).collect(), None)
     }
 
+    /// Gives an answer, but to requests that have this text in them none: it hangs up.
+    pub fn hanging_up(line: (&str, u16, &str, &str), upon: &str) -> Self {
+        let (begin, status, headers, body) = line;
+        let rest =
+            (begin.to_owned(), answer(status, &format!("content-type: application/json\r\n{headers}"), body));
+        Stub::serving(vec![(format!("*{upon}"), String::new()), rest], None)
+    }
+
     pub fn moved(to: &str) -> Self {
         Stub::start(answer(307, &format!("location: {to}\r\n"), ""), None)
     }
@@ -125,8 +133,11 @@ fn exchange(
         }
     }
     let text = String::from_utf8_lossy(&request).into_owned();
-    let answer =
-        script.iter().find(|(begin, _)| text.starts_with(begin.as_str())).expect("the last fits all");
+    let fits = |begin: &str| match begin.strip_prefix('*') {
+        Some(part) => text.contains(part),
+        None => text.starts_with(begin),
+    };
+    let answer = script.iter().find(|(begin, _)| fits(begin)).expect("the last fits all");
     requests.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     stream.write_all(answer.1.as_bytes())?;
     stream.flush()

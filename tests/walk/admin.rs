@@ -40,7 +40,6 @@ async fn every_operation_gives_every_caller_what_the_table_says() {
         troupe.len(),
     );
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(requests, served + refused);
     assert!(written > ROWS.len() && reread > ROWS.len(), "{written} {reread}");
 }
 

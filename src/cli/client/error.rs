@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::{Credential, Place};
+use crate::telemetry::is_unsafe;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -123,11 +124,11 @@ impl Problem {
     }
 }
 
-/// Control characters are shown, not obeyed: a record's text must not steer the terminal.
+/// Characters that steer a terminal, or hide or turn what stands beside them, are shown, not obeyed.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() && character != '\n' {
+        if is_unsafe(character) && character != '\n' {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
@@ -168,5 +169,6 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb\\r\n");
+        assert_eq!(printable("nim\u{202e}da\u{200b}"), "nim\\u{202e}da\\u{200b}");
     }
 }

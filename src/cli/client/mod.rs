@@ -140,6 +140,17 @@ impl Client {
         self.send(Call { method: Method::POST, path, if_match: None, body: Some(body) }).await
     }
 
+    /// As [`Client::post`], for what takes long.
+    pub async fn post_within(
+        &self,
+        path: &str,
+        body: &Value,
+        patience: Duration,
+    ) -> Result<Answer, ClientError> {
+        let call = Call { method: Method::POST, path, if_match: None, body: Some(body) };
+        self.send_within(call, patience).await
+    }
+
     /// Puts something where its path says all about it.
     pub async fn put(&self, path: &str) -> Result<Answer, ClientError> {
         self.send(Call::bare(Method::PUT, path)).await
@@ -154,12 +165,16 @@ impl Client {
     }
 
     pub async fn send(&self, call: Call<'_>) -> Result<Answer, ClientError> {
+        self.send_within(call, PATIENCE).await
+    }
+
+    async fn send_within(&self, call: Call<'_>, patience: Duration) -> Result<Answer, ClientError> {
         let url = self.place.url(call.path);
         let request = self.request(&url, &call)?;
         let exchange = async { self.read(&url, self.whole(&url, request).await?) };
-        match tokio::time::timeout(PATIENCE, exchange).await {
+        match tokio::time::timeout(patience, exchange).await {
             Ok(answer) => answer,
-            Err(_) => Err(ClientError::Slow { url, after: PATIENCE }),
+            Err(_) => Err(ClientError::Slow { url, after: patience }),
         }
     }
 

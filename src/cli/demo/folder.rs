@@ -1,5 +1,6 @@
 //! A directory of one's own for as long as a program runs.
 
+use super::super::show::say;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -37,7 +38,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(fault) = fs::remove_dir_all(&self.0) {
-            eprintln!("warning: cannot remove {}: {fault}", self.0.display());
+            say!("warning: cannot remove {}: {fault}", self.0.display());
         }
     }
 }

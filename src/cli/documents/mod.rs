@@ -5,6 +5,7 @@ mod passwords;
 mod plan;
 mod write;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,11 @@ pub use plan::{is_empty, outcome, print};
 pub use write::yaml;
 
 /// The longest file, in bytes.
-const LONGEST: u64 = 8 * 1024 * 1024;
+pub const LONGEST: u64 = 512 * 1024 * 1024;
+/// What the admin port takes in one request: so many documents, and their bytes without a margin for
+/// passwords and what is around them.
+const MOST: usize = 10_000;
+const MOST_BYTES: usize = 7 * 1024 * 1024;
 
 /// Where documents stand.
 #[derive(clap::Args, Debug)]
@@ -32,12 +37,14 @@ pub struct Files {
 }
 
 /// Documents as they were read, and where each was.
+#[derive(Default)]
 pub struct Documents {
     pub values: Vec<Value>,
     places: Vec<Place>,
 }
 
 /// The nth document of a file, from 1.
+#[derive(Clone)]
 struct Place {
     file: PathBuf,
     nth: usize,
@@ -46,7 +53,7 @@ struct Place {
 impl Files {
     /// All documents: files of a directory in the order of their names.
     pub fn read(&self) -> Result<Documents, Failure> {
-        let mut documents = Documents { values: Vec::new(), places: Vec::new() };
+        let mut documents = Documents::default();
         for path in &self.files {
             let is_folder = path.as_os_str() != "-" && path.is_dir();
             let files = if is_folder { within(path)? } else { vec![path.clone()] };
@@ -79,6 +86,13 @@ impl Documents {
             // `off` and `yes` are texts.
             strict_booleans: true,
             with_snippet: false,
+            // A file's length is its bound, and what nests or refers to itself has others.
+            budget: serde_saphyr::budget! {
+                max_documents: usize::MAX,
+                max_events: usize::MAX,
+                max_nodes: usize::MAX,
+                max_total_scalar_bytes: usize::MAX,
+            },
         };
         let text = text(&file)?;
         let read: Result<Vec<Value>, _> = serde_saphyr::from_multiple_with_options(&text, options);
@@ -87,6 +101,56 @@ impl Documents {
             self.values.push(value);
             self.places.push(Place { file: file.clone(), nth: nth + 1 });
         }
+        Ok(())
+    }
+
+    /// As requests take them, in the order in which they build upon each other if one does not take all.
+    pub fn parts(mut self) -> Result<Vec<Documents>, Failure> {
+        let sizes =
+            |these: &Documents| these.values.iter().map(|value| value.to_string().len()).sum::<usize>();
+        if self.values.len() <= MOST && sizes(&self) <= MOST_BYTES {
+            return Ok(vec![self]);
+        }
+        self.sort()?;
+        let (mut parts, mut bytes) = (vec![Documents::default()], 0);
+        for (value, place) in self.values.into_iter().zip(self.places) {
+            let size = value.to_string().len();
+            bytes += size;
+            if bytes > MOST_BYTES || parts.last().is_some_and(|part| part.values.len() == MOST) {
+                parts.push(Documents::default());
+                bytes = size;
+            }
+            if let Some(part) = parts.last_mut() {
+                part.values.push(value);
+                part.places.push(place);
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Users and machines, tenants, then what speaks for tenants. That two documents are of the same record
+    /// is seen here: the admin port sees no more than a part.
+    fn sort(&mut self) -> Result<(), Failure> {
+        let mut known = BTreeSet::new();
+        for (value, place) in self.values.iter().zip(&self.places) {
+            let kind = value["kind"].as_str().unwrap_or_default();
+            let name = ["id", "email", "name"].iter().find_map(|field| value[*field].as_str());
+            if !name.is_none_or(|name| known.insert((kind, name.to_lowercase()))) {
+                let (file, nth) = (place.file.display(), place.nth);
+                return Err(Failure::usage(format!(
+                    "{file}, document {nth}: there is another of this {kind}"
+                )));
+            }
+        }
+        let rank = |value: &Value| match value["kind"].as_str() {
+            Some("User" | "ServiceAccount") => 0,
+            Some("Tenant") => 1,
+            _ => 2,
+        };
+        let (values, places) = (std::mem::take(&mut self.values), std::mem::take(&mut self.places));
+        let mut pairs: Vec<_> = values.into_iter().zip(places).collect();
+        pairs.sort_by_key(|(value, _)| rank(value));
+        (self.values, self.places) = pairs.into_iter().unzip();
         Ok(())
     }
 

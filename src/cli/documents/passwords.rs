@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::super::connect::secret;
 use super::super::fault::Failure;
 use super::super::prompt;
+use super::super::show::say;
 use super::Documents;
 use crate::model::Secret;
 
@@ -72,7 +73,7 @@ impl Passwords {
                     documents.values[*index]["password"] = json!(password.reveal());
                     filled = true;
                 }
-                (Err(message), true) => eprintln!("warning: {message}"),
+                (Err(message), true) => say!("warning: {message}"),
                 (Err(message), false) => return Err(Failure::usage(message)),
             }
         }

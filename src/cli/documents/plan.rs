@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::client::{ClientError, printable};
 use super::super::fault::Failure;
-use super::super::show::{self, Format};
+use super::super::show::{self, Format, say};
 
 /// The longest value that is shown whole, in characters.
 const LONGEST: usize = 120;
@@ -14,9 +14,9 @@ pub fn is_empty(plan: &Value) -> bool {
     changes(plan).is_empty()
 }
 
-/// Writes a plan to standard output.
+/// Writes a plan to standard output. What comes of it does not hang on who reads it.
 pub fn print(plan: &Value, format: Format) -> Result<(), Failure> {
-    show::print(&match format {
+    show::print_beside(&match format {
         Format::Table if is_empty(plan) => "nothing to change\n".to_owned(),
         Format::Table => shown(plan),
         Format::Json | Format::Yaml => format.document(plan)?,
@@ -86,7 +86,7 @@ pub fn outcome(applied: &Value) -> Result<(), Failure> {
         let tenant = part["tenant"].as_str();
         let name = tenant.map_or_else(|| "the instance".to_owned(), |tenant| format!("tenant {tenant}"));
         match part["state"].as_str() {
-            Some("done") => eprintln!("{}: done", printable(&name)),
+            Some("done") => say!("{}: done", printable(&name)),
             Some("failed") => failed.push(format!("{name}: {}", part["error"].as_str().unwrap_or_default())),
             _ => failed.push(format!("{name}: not tried")),
         }

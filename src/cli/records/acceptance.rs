@@ -9,12 +9,15 @@ use crate::cli::client::{Call, Credential, Place};
 use crate::cli::connect::{Connect, Instance};
 use crate::cli::fault::Failure;
 use crate::cli::port::fields;
+use crate::cli::prompt;
 use crate::cli::show::print;
+use crate::model::Secret;
 
 #[derive(clap::Args, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Accept {
-    /// The invitation's link, or the ticket at its end
+    /// The invitation's link, or the ticket at its end; everybody on the machine can read it here. - reads it
+    /// from standard input
     #[serde(skip)]
     link: String,
     /// The user is made by this
@@ -36,7 +39,13 @@ pub struct Accept {
 }
 
 pub async fn run(args: &Accept) -> Result<(), Failure> {
-    let ticket = args.link.rsplit('/').next().unwrap_or_default();
+    let link = if args.link == "-" {
+        prompt::token_in()?
+    } else {
+        prompt::overheard("link", "say - and write it to standard input");
+        Secret::new(args.link.clone())
+    };
+    let ticket = link.reveal().rsplit('/').next().unwrap_or_default();
     if !args.new_user {
         let port = args.connect.port(&Instance {})?;
         let path = Place::path(&["invitation", "accept", ticket]);

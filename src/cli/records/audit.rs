@@ -1,9 +1,8 @@
 //! `tenantry audit`: who did what. A tenant's part of the log with `--tenant`, else all of it.
 
 use std::convert::Infallible;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
@@ -15,7 +14,8 @@ use crate::cli::connect::Owner;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Port, fields};
 use crate::cli::progress::Progress;
-use crate::cli::show::{Column, print};
+use crate::cli::show::{Column, print, unwritten};
+use crate::cli::whole::Whole;
 use crate::model::{AuditEntry, Extent, Verdict, Verifier};
 
 const COLUMNS: [Column; 8] = [
@@ -171,14 +171,18 @@ impl Export {
     async fn write(&self, port: &Port) -> Result<(), Failure> {
         let path = path(port, "export") + &self.of.query(&[])?;
         match &self.file {
-            None => download(port, &path, &mut io::stdout().lock()).await,
+            None => match download(port, &path, &mut io::stdout().lock()).await {
+                Err(Failure::Other(fault)) => Err(fault.downcast().map_or_else(Failure::Other, unwritten)),
+                ended => ended,
+            },
             Some(file) => {
                 let about = || format!("cannot write {}", file.display());
-                let mut open = OpenOptions::new();
-                let mut open =
-                    open.write(true).create_new(true).mode(0o600).open(file).with_context(about)?;
-                download(port, &path, &mut open).await?;
-                Ok(open.sync_all().with_context(about)?)
+                if file.exists() {
+                    return Err(anyhow!("{} is there already", file.display()).into());
+                }
+                let mut whole = Whole::begin(file).with_context(about)?;
+                download(port, &path, &mut whole).await?;
+                Ok(whole.create().with_context(about)?)
             }
         }
     }
@@ -264,7 +268,9 @@ fn tell(verdict: &Verdict) -> Result<(), Failure> {
         let (number, flaw) = (broken.number, broken.flaw);
         return Err(anyhow!("the log is not what was written, from entry {number} on: {flaw}").into());
     }
-    let (first, last) = verdict.span.unwrap_or_default();
+    let Some((first, last)) = verdict.span else {
+        return Err(anyhow!("there is no entry: nothing shows that the log is what was written").into());
+    };
     let entries = verdict.entries;
     let hash = &verdict.hash;
     print(&format!("intact: {entries} entries, {first} to {last}\nhash of the last: {hash}\n"))

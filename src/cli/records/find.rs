@@ -1,5 +1,7 @@
 //! From what people call a record to its id. Whoever may not look for names has to know the id.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use serde_json::Value;
 
@@ -8,10 +10,11 @@ use super::accounts::Account;
 use super::groups::Group;
 use super::users::User;
 use super::{Home, Kind as _};
-use crate::cli::client::{ClientError, Place};
+use crate::cli::client::{ClientError, Place, printable};
 use crate::cli::fault::Failure;
 use crate::cli::listing::results;
 use crate::cli::port::Port;
+use crate::model::Id;
 
 /// The id of the record of this kind that is called `text`; what is no name is taken for the id.
 pub async fn id(port: &Port, table: &Table, text: &str) -> Result<String, Failure> {
@@ -21,7 +24,7 @@ pub async fn id(port: &Port, table: &Table, text: &str) -> Result<String, Failur
 /// As [`id`], for the tenant that is named.
 pub async fn id_in(port: &Port, tenant: Option<&str>, table: &Table, text: &str) -> Result<String, Failure> {
     let Some(field) = table.name else { return Ok(text.to_owned()) };
-    let found = called(port, &table.path_of(tenant, table.list), field, text).await?;
+    let found = called(port, &table.path_of(tenant, table.list), field, text, |_| true).await?;
     Ok(single(found, table.noun, text)?.unwrap_or_else(|| text.to_owned()))
 }
 
@@ -44,7 +47,7 @@ impl Holder {
     /// What kind of holder it is, in the admin port's words, and its id.
     pub async fn find(&self, port: &Port) -> Result<(&'static str, String), Failure> {
         match (&self.for_user, &self.for_service_account, &self.for_group) {
-            (Some(user), _, _) => Ok(("USER", one_of(port, &[People::Members, People::Users], user).await?)),
+            (Some(user), _, _) => Ok(("USER", one_of(port, &[People::Persons, People::Users], user).await?)),
             (_, Some(account), _) => Ok(("USER", one_of(port, &People::MACHINES, account).await?)),
             (_, _, Some(group)) => Ok(("GROUP", id(port, &Group::TABLE, group).await?)),
             (None, None, None) => Err(Failure::usage("whom is it for? Say --for-user or another --for-…")),
@@ -62,6 +65,8 @@ pub async fn anyone(port: &Port, text: &str) -> Result<String, Failure> {
 enum People {
     /// Who has access to the tenant.
     Members,
+    /// The users among them.
+    Persons,
     Users,
     /// The tenant's service accounts.
     Own,
@@ -74,7 +79,7 @@ impl People {
 
     fn list(self, port: &Port) -> (String, &'static str) {
         match self {
-            People::Members => {
+            People::Members | People::Persons => {
                 let tenant = port.tenant.as_deref().unwrap_or_default();
                 (Place::path(&[tenant, "tenant-access"]), "username")
             }
@@ -88,39 +93,58 @@ impl People {
     }
 }
 
-/// The first list counts in which somebody is called so.
+/// One name can be that of a user and of several machines, and who makes machines names them: so whoever
+/// is meant must be the only one in all of the lists.
 async fn one_of(port: &Port, lists: &[People], text: &str) -> Result<String, Failure> {
+    let mut found = BTreeSet::new();
     for list in lists {
         let (path, field) = list.list(port);
-        if let Some(id) = single(called(port, &path, field, text).await?, "account", text)? {
-            return Ok(id);
-        }
+        let users = matches!(list, People::Persons);
+        found
+            .extend(called(port, &path, field, text, |record| !users || record["type"] == "STANDARD").await?);
     }
-    Ok(text.to_owned())
+    Ok(single(found, "account", text)?.unwrap_or_else(|| text.to_owned()))
 }
 
-/// The ids of those in a list that are called so; none where the caller may not look.
-async fn called(port: &Port, list: &str, field: &str, text: &str) -> Result<Vec<String>, Failure> {
-    let filter = format!("filters[{field}][EQUALS]");
-    let query = Place::query(&[(filter.as_str(), text), ("size", "2")]);
-    match port.client.get(&(list.to_owned() + &query)).await {
-        Ok(answer) => {
-            let id = |record: &Value| record["id"].as_str().map(str::to_owned);
-            Ok(results(&answer.document).iter().filter_map(id).collect())
+/// The ids of those in a list that are called so or have this id, as far as they `fit`; none where the
+/// caller may not look. Names are free, and one can look like the id of another record.
+async fn called(
+    port: &Port,
+    list: &str,
+    field: &str,
+    text: &str,
+    fit: impl Fn(&Value) -> bool,
+) -> Result<BTreeSet<String>, Failure> {
+    let fields = [Some(field), could_be_id(text).then_some("id")];
+    let mut found = BTreeSet::new();
+    for field in fields.into_iter().flatten() {
+        let filter = format!("filters[{field}][EQUALS]");
+        // A name is that of one user, one machine of the tenant and one of the instance at most.
+        let query = Place::query(&[(filter.as_str(), text), ("size", "4")]);
+        match port.client.get(&(list.to_owned() + &query)).await {
+            Ok(answer) => {
+                let fitting = results(&answer.document).iter().filter(|record| fit(record));
+                found.extend(fitting.filter_map(|record| record["id"].as_str().map(str::to_owned)));
+            }
+            Err(ClientError::Refused { status: StatusCode::FORBIDDEN, .. }) => {}
+            Err(error) => return Err(error.into()),
         }
-        Err(ClientError::Refused { status: StatusCode::FORBIDDEN, .. }) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
     }
+    Ok(found)
 }
 
-fn single(found: Vec<String>, noun: &str, text: &str) -> Result<Option<String>, Failure> {
-    match found.as_slice() {
-        [_, _, ..] => {
-            let ids = found.join(", ");
-            Err(Failure::usage(format!(
-                "there is more than one {noun} called {text:?}: say the id ({ids}, …)"
-            )))
-        }
-        _ => Ok(found.into_iter().next()),
+/// Drawn ids, and those of the managed roles, such as `admin_acme`.
+fn could_be_id(text: &str) -> bool {
+    text.parse::<Id>().is_ok() || text.contains('_')
+}
+
+fn single(found: BTreeSet<String>, noun: &str, text: &str) -> Result<Option<String>, Failure> {
+    if found.len() < 2 {
+        return Ok(found.into_iter().next());
     }
+    let ids: Vec<String> = found.iter().map(|id| printable(id)).collect();
+    Err(Failure::usage(format!(
+        "{text:?} is the name or the id of more than one {noun}: say the id of the one that is meant ({})",
+        ids.join(", ")
+    )))
 }

@@ -9,6 +9,7 @@ use super::{At, Commands, Common, Home, Kind, Table, find};
 use crate::cli::connect::Within;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Port, fields};
+use crate::cli::show::{print_once, say};
 
 #[derive(Clone, Debug)]
 pub struct Invitation;
@@ -98,15 +99,12 @@ impl Create {
         form.insert("groups".to_owned(), json!(groups));
         let answer = port.client.post(&Invitation::TABLE.path(port, &[]), &Value::Object(form)).await?;
         if answer.document.is_null() {
-            eprintln!(
-                "{} is a user of the instance, and has access now: there is nothing to accept",
-                self.email
-            );
+            say!("{} is a user of the instance, and has access now: there is nothing to accept", self.email);
             return Ok(());
         }
-        eprintln!(
+        say!(
             "Hand the link on as a secret: it opens once, and is not shown again. `tenantry accept` opens it."
         );
-        port.show(&answer)
+        print_once(&port.output.record(&answer)?, "the link is lost: delete the invitation, and make another")
     }
 }

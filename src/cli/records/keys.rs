@@ -104,6 +104,9 @@ struct KeyTerms {
     /// Try this key for tokens without `kid`; one key at most
     #[arg(long)]
     fallback: bool,
+    /// Do not try this key for tokens without `kid`; so it is from the start
+    #[arg(long, conflicts_with = "fallback")]
+    no_fallback: bool,
     /// What its tokens may do to data instead of what a role gives, such as metrics:read, logs:* or *:read;
     /// can be repeated
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant, conflicts_with = "role")]
@@ -185,8 +188,8 @@ impl KeyTerms {
         if let Some(issuer) = said(self.issuer.as_deref()) {
             record.insert("issuer".to_owned(), issuer);
         }
-        if self.fallback {
-            record.insert("fallback".to_owned(), Value::Bool(true));
+        if self.fallback || self.no_fallback {
+            record.insert("fallback".to_owned(), Value::Bool(self.fallback));
         }
         if !self.grants.is_empty() {
             record.remove("role");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -141,19 +142,20 @@ impl Update {
         let path = self.of.path(port).await?;
         port.edit(&path, self.guard.if_match.as_deref(), |record| {
             record.extend(form);
-            let permissions = self.permissions_after(record);
+            let permissions = self.permissions_after(record)?;
             record.insert("permissions".to_owned(), json!(permissions));
             Ok(())
         })
         .await
     }
 
-    fn permissions_after(&self, record: &Fields) -> Permits {
+    fn permissions_after(&self, record: &Fields) -> Result<Permits, Failure> {
         if !self.permissions.is_empty() {
-            return permits(&self.permissions);
+            return Ok(permits(&self.permissions));
         }
         let before = record.get("permissions").cloned().unwrap_or(Value::Null);
-        let mut after: Permits = serde_json::from_value(before).unwrap_or_default();
+        let mut after: Permits =
+            serde_json::from_value(before).context("the admin port shows no permissions of this role")?;
         for (resource, actions) in permits(&self.add) {
             after.entry(resource).or_default().extend(actions);
         }
@@ -163,7 +165,7 @@ impl Update {
             }
         }
         after.retain(|_, actions| !actions.is_empty());
-        after
+        Ok(after)
     }
 }
 

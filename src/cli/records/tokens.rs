@@ -11,7 +11,7 @@ use crate::cli::connect::{Connect, Owner};
 use crate::cli::fault::Failure;
 use crate::cli::listing::{ids, results};
 use crate::cli::port::{Port, fields};
-use crate::cli::show::{Column, Format, print};
+use crate::cli::show::{Column, Format, print, print_once, say};
 
 const COLUMNS: [Column; 8] = [
     ("ID", "id"),
@@ -139,11 +139,12 @@ impl ApiTokens {
 
 /// The token alone where a program reads it; what to do with it is said beside.
 fn handed(port: &Port, made: &Value) -> Result<(), Failure> {
-    eprintln!("Keep it now: it is not shown again. Send it as `Authorization: Bearer …`, or as a password.");
-    match port.output {
-        Format::Table => print(&format!("{}\n", made["fullToken"].as_str().unwrap_or_default())),
-        Format::Json | Format::Yaml => print(&port.output.document(made)?),
-    }
+    say!("Keep it now: it is not shown again. Send it as `Authorization: Bearer …`, or as a password.");
+    let text = match port.output {
+        Format::Table => format!("{}\n", made["fullToken"].as_str().unwrap_or_default()),
+        Format::Json | Format::Yaml => port.output.document(made)?,
+    };
+    print_once(&text, "the token is lost, and good: revoke it, and make another")
 }
 
 impl Of {

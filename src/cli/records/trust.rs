@@ -15,10 +15,10 @@ pub struct Terms {
     /// Its tokens may speak for every tenant; so it is unless --speaks-for or --tenant is said
     #[arg(long, conflicts_with_all = ["tenants", "tenant"])]
     all_tenants: bool,
-    /// The claim that names the tenant [default: sub]
+    /// The claim that names the tenant [default of a new one: sub]
     #[arg(long, value_name = "NAME")]
     claim: Option<String>,
-    /// What stands before the tenant's id in that claim [default: tenant- for sub, nothing for others]
+    /// What stands before the tenant's id in that claim [default of a new one: tenant- for sub, else nothing]
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
     /// Require this `aud`, alone or in a list [default: not looked at]
@@ -52,7 +52,6 @@ impl Terms {
         };
         put("tenants", (!self.tenants.is_empty()).then(|| json!(self.tenants)));
         put("tenants", self.all_tenants.then(|| json!("all")));
-        put("claim", self.claim());
         put("audience", said(self.audience.as_deref()));
         put("require_exp", self.no_require_exp.then_some(Value::Bool(false)));
         put("require_exp", self.require_exp.then_some(Value::Bool(true)));
@@ -60,17 +59,27 @@ impl Terms {
         put("role", self.role.as_deref().map(|role| json!(role)));
         put("scopes_claim", said(self.scopes_claim.as_deref()));
         put("description", self.description.as_deref().map(|text| json!(text)));
+        self.put_claim(record);
     }
 
     pub fn gives_role(&self) -> bool {
         self.role.is_some()
     }
 
-    fn claim(&self) -> Option<Value> {
-        let name = self.claim.as_deref().unwrap_or("sub");
-        let prefix = self.prefix.as_deref().unwrap_or(if name == "sub" { "tenant-" } else { "" });
-        let given = self.claim.is_some() || self.prefix.is_some();
-        given.then(|| json!({ "name": name, "prefix": prefix }))
+    /// Of a claim that is there, only what was said changes.
+    fn put_claim(&self, record: &mut Fields) {
+        let given = [("name", self.claim.as_deref()), ("prefix", self.prefix.as_deref())];
+        let given = given.into_iter().filter_map(|(member, text)| Some((member, text?)));
+        let claim = record.get_mut("claim").and_then(Value::as_object_mut);
+        match claim {
+            Some(claim) => claim.extend(given.map(|(member, text)| (member.to_owned(), json!(text)))),
+            None if self.claim.is_some() || self.prefix.is_some() => {
+                let name = self.claim.as_deref().unwrap_or("sub");
+                let prefix = self.prefix.as_deref().unwrap_or(if name == "sub" { "tenant-" } else { "" });
+                record.insert("claim".to_owned(), json!({ "name": name, "prefix": prefix }));
+            }
+            None => {}
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::cli::client::{Call, ClientError};
 use crate::cli::connect::Instance;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Fields, Port, fields};
+use crate::cli::show::say;
 
 #[derive(Clone, Debug)]
 pub struct User;
@@ -203,7 +204,7 @@ async fn set_password(port: &Port, user: &str, password: &NewPassword) -> Result
     port.client
         .patch(&User::TABLE.path(port, &[&id, "password"]), &json!({ "password": password.reveal() }))
         .await?;
-    eprintln!("{user} has a new password");
+    say!("{user} has a new password");
     Ok(())
 }
 
