@@ -78,7 +78,7 @@ impl http_body::Body for Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http_body_util::BodyExt;
+    use http_body_util::{BodyExt, Collected};
 
     #[tokio::test]
     async fn only_an_answer_that_is_whole_ends() {
@@ -89,7 +89,7 @@ mod tests {
                 sender.send(Ok(None)).await.expect("room");
             }
             drop(sender);
-            let read = Pieces(pieces).collect().await.map(|read| read.to_bytes());
+            let read = Pieces(pieces).collect().await.map(Collected::to_bytes);
             assert_eq!(read.ok(), whole.then(|| Bytes::from_static(b"{}\n")));
         }
     }
