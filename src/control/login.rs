@@ -67,7 +67,7 @@ impl Control {
         }
         let identity = verify(&snapshot, text, None, now).map_err(|_| Fault::Unauthenticated)?;
         match snapshot.tenants.get(identity.tenant.as_str()) {
-            Some(_) => Ok(Authority::vouched(&identity)),
+            Some(_) => Ok(Authority::vouched(&identity, text)),
             None => Err(Fault::Unauthenticated),
         }
     }

@@ -112,13 +112,14 @@ impl Control {
         let principal = self.owner(authority, &owner, Act::Delete)?;
         let caller = authority.clone();
         self.write(authority, now, move |store| {
-            holder(store, &owner, principal)?;
+            let (holder, version) = holder(store, &owner, principal)?;
             let record = RecordId::Token(principal, id);
             let token = find::<ApiToken>(store, &record)?;
             if !within_bounds(&caller, token.value.scopes, token.value.tenant.as_ref()) {
                 return Err(Fault::NotFound(record));
             }
             let mut plan = Plan::new(());
+            plan.expect.push((holder, Expect::Version(version)));
             forget(&token, &mut plan);
             Ok(plan)
         })
