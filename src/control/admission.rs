@@ -28,7 +28,7 @@ pub(super) fn settle<T>(
     if *places == Places::default() {
         return Ok(());
     }
-    let had = memberships(store, snapshot, principal)?;
+    let had = memberships(store, snapshot, principal, usize::MAX)?;
     let groups = places.groups.as_ref();
     let mut wanted =
         groups.map_or_else(|| Ok(BTreeMap::new()), |ids| grouped(store, &had, places, ids, plan))?;

@@ -45,6 +45,7 @@ mod text;
 mod tokens;
 mod usage;
 mod users;
+mod version;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

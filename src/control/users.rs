@@ -4,11 +4,14 @@
 use super::admission::{Places, settle};
 use super::charge::{another_super_admin, leads};
 use super::departure::{caught_up, depart};
+use super::members::memberships;
 use super::names::of_user;
 use super::person::Person;
+use super::version::with_access;
 use super::{Authority, Control, Fault, Name, Plan, Search, Seen, draw, find, names, sessions};
 use crate::model::{Id, Principal, Secret, Timestamp, User, UserName};
-use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored};
+use crate::snapshot::Snapshot;
+use crate::store::{Change, Expect, Page, RecordId, Recorded, Revision, Store, Stored};
 
 /// A user to be made.
 #[derive(Clone)]
@@ -115,20 +118,14 @@ impl Control {
         let published = self.published.clone();
         let changed = self.write(authority, now, move |store| {
             let before = find::<User>(store, &RecordId::User(id))?;
-            seen.check(&before.value.record_id(), before.version)?;
+            let live = caught_up(store, &published)?;
+            check(store, &live, &before, &seen)?;
             let mut after = change.of(before.value.clone(), now);
             if let Some(hash) = password_hash.clone() {
                 after.password_hash = hash;
             }
             let mut plan = change_of(store, &before, after, own)?;
-            settle(
-                store,
-                &*caught_up(store, &published)?,
-                Principal::User(id),
-                &change.places,
-                now,
-                &mut plan,
-            )?;
+            settle(store, &live, Principal::User(id), &change.places, now, &mut plan)?;
             Ok(plan)
         });
         let changed = changed.await?;
@@ -151,7 +148,7 @@ impl Control {
         let published = self.published.clone();
         self.write(authority, now, move |store| {
             let user = find::<User>(store, &RecordId::User(id))?;
-            seen.check(&user.value.record_id(), user.version)?;
+            check(store, &*caught_up(store, &published)?, &user, &seen)?;
             let name = of_user(&user.value.name);
             let mut plan = depart(store, &published, &user, Principal::User(id), name)?;
             if leads(&user.value) {
@@ -178,6 +175,15 @@ impl UserChange {
             ..user
         }
     }
+}
+
+/// Whether a user is as somebody has seen them, as a [`Person`].
+fn check(store: &Store, live: &Snapshot, user: &Stored<User>, seen: &Seen) -> Result<(), Fault> {
+    if *seen == Seen::Any {
+        return Ok(());
+    }
+    let access = memberships(store, live, Principal::User(user.value.id), usize::MAX)?;
+    seen.check(&user.value.record_id(), with_access(user.version, &access))
 }
 
 /// A super admin of whom no more is known than how they sign in.

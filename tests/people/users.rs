@@ -249,6 +249,33 @@ async fn tenants_and_groups_are_replaced_as_a_whole() {
 }
 
 #[tokio::test]
+async fn a_user_is_another_version_in_other_places() {
+    let port = Port::start().await;
+    tenant(&port, "acme", None).await;
+    let (g1, g2) = (group(&port, "acme", 1).await, group(&port, "acme", 2).await);
+    let ann = user(&port, "ann@example.com", json!({"groups": [g1]})).await;
+    let tag = async || port.get(&path(&ann, "")).await.etag().to_owned();
+    let (seat, seen) = (format!("/api/v1/acme/users/{}", ann["id"].as_str().expect("an id")), tag().await);
+    let late = |tag: &str| {
+        let put = port.admin(Method::PUT, &path(&ann, "")).header("if-match", tag);
+        port.send(put.json(&json!({"email": "ann@example.com", "groups": [g1]})))
+    };
+    assert_eq!(port.put(&format!("{seat}/groups"), &json!({"groupIds": [g1, g2]})).await.status, 204);
+    late(&seen).await.refused(412);
+    let joined = tag().await;
+    assert_eq!(
+        port.delete(&format!("/api/v1/acme/tenant-access/{}", ann["id"].as_str().expect("an id")))
+            .await
+            .status,
+        204
+    );
+    late(&joined).await.refused(412);
+    let out = tag().await;
+    assert!(out != seen && out != joined, "no version comes twice");
+    assert_eq!(late(&out).await.status, 200);
+}
+
+#[tokio::test]
 async fn all_that_a_user_has_goes_with_them() {
     let port = Port::start().await;
     tenant(&port, "acme", None).await;
