@@ -123,7 +123,7 @@ impl Control {
         search: Search,
     ) -> Result<Page<Machine>, Fault> {
         self.may(authority, home.as_ref(), Act::Read)?;
-        let page = self.search(Some(within(home.as_ref())), search, |_: &ServiceAccount| true).await?;
+        let page = self.list::<ServiceAccount>(Some(within(home.as_ref())), search).await?;
         let snapshot = self.snapshot();
         self.read(move |store| {
             let items = page
@@ -182,7 +182,7 @@ impl Control {
             seen.check(&record, with_access(account.version, member.as_slice()))?;
             let (principal, name) = (Principal::ServiceAccount(id), machine::name_of(&account.value));
             let mut plan = depart(store, &published, &account, principal, name)?;
-            if governs(&account.value) {
+            if governs(store, &account.value)? {
                 another_super_admin(store, id, &mut plan)?;
             }
             Ok(plan)

@@ -232,6 +232,15 @@ fn of(owner: Principal) -> String {
     format!("{}/", owner.id())
 }
 
+/// Whether an owner has a token that does all that they may, for ever.
+pub(super) fn lasting(store: &Store, owner: Principal) -> Result<bool, Fault> {
+    Ok(!store.first(Some(&of(owner)), 1, is_lasting)?.is_empty())
+}
+
+fn is_lasting(token: &ApiToken) -> bool {
+    token.max_age.is_none() && token.scopes.is_none() && token.tenant.is_none()
+}
+
 /// Plans the end of a token, and of what is known of its use.
 pub(super) fn forget<T>(token: &Stored<ApiToken>, plan: &mut Plan<T>) {
     plan.delete(token.value.record_id(), token.version);

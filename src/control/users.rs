@@ -11,7 +11,7 @@ use super::version::with_access;
 use super::{Authority, Control, Fault, Name, Plan, Search, Seen, draw, find, names, sessions};
 use crate::model::{Id, Principal, Secret, Timestamp, User, UserName};
 use crate::snapshot::Snapshot;
-use crate::store::{Change, Expect, Page, RecordId, Recorded, Revision, Store, Stored};
+use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored};
 
 /// A user to be made.
 #[derive(Clone)]
@@ -81,7 +81,7 @@ impl Control {
 
     pub async fn users(&self, authority: &Authority, search: Search) -> Result<Page<Person>, Fault> {
         authority.require_super_admin()?;
-        let page = self.search(None, search, |_: &User| true).await?;
+        let page = self.list::<User>(None, search).await?;
         self.people(page).await
     }
 
@@ -151,7 +151,7 @@ impl Control {
             check(store, &*caught_up(store, &published)?, &user, &seen)?;
             let name = of_user(&user.value.name);
             let mut plan = depart(store, &published, &user, Principal::User(id), name)?;
-            if leads(&user.value) {
+            if leads(store, &user.value)? {
                 another_super_admin(store, id, &mut plan)?;
             }
             Ok(plan)
@@ -241,8 +241,7 @@ fn change_of(
     } else if after.password_hash != user.password_hash {
         sessions::end_all(store, user.id, own, &mut plan)?;
     }
-    let locked_out = user.password_hash.is_some() && after.password_hash.is_none();
-    if leads(user) && (!leads(&after) || locked_out) {
+    if leads(store, user)? && !leads(store, &after)? {
         another_super_admin(store, user.id, &mut plan)?;
     }
     Ok(plan)

@@ -303,6 +303,8 @@ async fn the_last_super_admin_stays() {
     stage.call(me, Method::PATCH, &other, Some(json!({ "disabled": true }))).await.of(200);
     stage.call(me, Method::DELETE, &path, None).await.of(409);
     stage.call(me, Method::PATCH, &other, Some(json!({ "disabled": false }))).await.of(200);
+    stage.call(me, Method::DELETE, &path, None).await.of(409);
+    stage.token_by(me, &other, json!({ "name": "ci" })).await;
     assert_eq!(stage.call(me, Method::DELETE, &path, None).await.status, 204);
     stage.stop().await;
 }

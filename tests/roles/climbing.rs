@@ -201,7 +201,7 @@ async fn a_set_of_groups_takes_what_each_of_its_changes_takes() {
     }
     stage.call(&setter, Method::PUT, &path(&ann), Some(&set(&[&one]))).await.done(204);
     // Who has seen it otherwise changes nothing.
-    let member = stage.boss(Method::GET, &acme(&format!("users/{}", ann.id)), None).await;
+    let member = stage.boss(Method::GET, &acme(&format!("tenant-access/{}", ann.id)), None).await;
     stage.boss(Method::PUT, &path(&ann), Some(&set(&[&one, &two]))).await.done(204);
     let late = |who: &Caller| stage.port.admin(Method::PUT, &path(who)).header("if-match", member.etag());
     stage.port.send(late(&ann).json(&set(&[]))).await.refused(412);
