@@ -191,7 +191,7 @@ impl Authority {
                 (Authority::vouched(&identity, text.reveal()).speaker, false)
             }
         };
-        Ok(Authority { speaker, super_admin, ..self.clone() })
+        Ok(Authority { super_admin, speaker, ..self.clone() })
     }
 
     /// Whether the caller may in `live` all that `old`, the same caller, might in `then`, in a tenant.

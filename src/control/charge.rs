@@ -39,6 +39,8 @@ pub(super) fn another<T>(
     }
     let machine = |account: &ServiceAccount| !those(account.id) && governs(store, account).unwrap_or(false);
     let other = store.first(Some(&within(None)), 1, machine)?;
-    other.iter().for_each(|other| plan.keep(other));
+    for other in &other {
+        plan.keep(other);
+    }
     Ok(!other.is_empty())
 }

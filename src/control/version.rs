@@ -28,6 +28,8 @@ pub(super) fn with_access(account: Revision, access: &[Stored<Member>]) -> Revis
 
 fn digest<P: AsRef<[u8]>>(parts: &[P]) -> Revision {
     let mut all = aws_lc_rs::digest::Context::new(&SHA256);
-    parts.iter().for_each(|part| all.update(part.as_ref()));
+    for part in parts {
+        all.update(part.as_ref());
+    }
     Revision::from_be_bytes(*all.finish().as_ref().first_chunk().expect("SHA-256 has 32 bytes"))
 }
