@@ -703,3 +703,15 @@ async fn a_tenants_token_may_ask_who_it_is_and_see_its_tenant() {
     port.send(ask("/api/v1/tenants/beta")).await.refused(404);
     port.send(ask("/api/v1/keys")).await.refused(403);
 }
+
+#[tokio::test]
+async fn no_tenant_is_called_as_a_word_of_our_paths() {
+    let port = Port::start().await;
+    for path in port.document()["paths"].as_object().expect("paths").keys() {
+        let rest = path.strip_prefix("/api/v1/").unwrap_or(path.trim_start_matches('/'));
+        let mut words = rest.strip_prefix("tenants/").into_iter().chain([rest]);
+        let word = |rest: &str| rest.split('/').next().expect("one at least").to_owned();
+        let taken = words.find(|rest| !rest.starts_with('{') && TenantId::parse(&word(rest)).is_ok());
+        assert_eq!(taken, None, "{path}");
+    }
+}

@@ -300,7 +300,16 @@ async fn what_is_given_is_looked_at_again_when_it_is_taken() {
         .expect("no such user");
     stage.boss(Method::PUT, &access, None).await.done(201);
     stage.bind("USER", &host.id, &readers).await;
+    assert!(use_link(&stage, &link).await.refused(409).contains("no longer"), "and may no longer invite");
+    let hosts = stage.role("hosts", &json!({"INVITATION": ["CREATE"]})).await;
+    stage.bind("USER", &host.id, &hosts).await;
     use_link(&stage, &link).await.done(200);
+    // Also what gives nothing but access is worth nothing once its sender has none.
+    let body = json!({"email": "cyd@example.com"});
+    let sent = stage.call(&host, Method::POST, &acme("invitations"), Some(&body)).await;
+    let link = text(sent.done(201), "link");
+    stage.boss(Method::DELETE, &access, None).await.done(204);
+    assert!(use_link(&stage, &link).await.refused(409).contains("no longer"));
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ mod own;
 mod sessions;
 #[path = "people/setup.rs"]
 mod setup;
+#[path = "people/slow.rs"]
+mod slow;
 #[path = "support/control.rs"]
 mod support;
 #[path = "people/users.rs"]

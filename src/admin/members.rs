@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 use super::State;
 use super::body::Body;
 use super::caller::Caller;
+use super::etag::{IfMatch, Precondition};
 use super::groupform::UserGroups;
 use super::listing::{Listing, ListingQuery, Results, query};
 use super::memberform::{Membership, Summary};
@@ -68,7 +69,7 @@ pub(super) async fn list(
 /// Puts somebody into a group. With GROUP_MEMBERSHIP:CREATE anybody, who then has access to the
 /// tenant; but only into a group that gives no rights which the caller lacks. An owner of the group
 /// needs no permission, whatever the group gives, and chooses among those who have access to the
-/// tenant.
+/// tenant; but an owner's token with scopes gives no rights that they do not cover.
 #[utoipa::path(
     put, path = "/api/v1/{tenant}/groups/{id}/members/{userId}", tag = "group-members", params(OneSeat),
     responses(
@@ -127,18 +128,21 @@ pub(super) async fn set_membership(
 
 /// Puts somebody into exactly these groups of the tenant. Where they stay they remain what they are;
 /// the groups that are added must give no rights which the caller lacks, unless the caller owns
-/// them. Who has no access to the tenant gets it.
+/// them. Who has no access to the tenant gets it. With GROUP_MEMBERSHIP:UPDATE; besides, for groups
+/// that are added GROUP_MEMBERSHIP:CREATE, and for those that are left GROUP_MEMBERSHIP:DELETE, which
+/// owners of the groups do not need. The version is that of the person's access to the tenant.
 #[utoipa::path(
-    put, path = "/api/v1/{tenant}/users/{id}/groups", tag = "group-members", params(OneOf), request_body = UserGroups,
+    put, path = "/api/v1/{tenant}/users/{id}/groups", tag = "group-members", params(OneOf, Precondition), request_body = UserGroups,
     responses((status = 204, description = "They are in these groups."))
 )]
 pub(super) async fn set_groups(
     Caller(authority): Caller,
     state: State,
     Place(OneOf { tenant, id }): Place<OneOf>,
+    IfMatch(seen): IfMatch,
     Body(form): Body<UserGroups>,
 ) -> Result<StatusCode, Refusal> {
     let groups = form.read()?;
-    state.wiring.control.set_groups(&authority, tenant, id, groups, Timestamp::now()).await?;
+    state.wiring.control.set_groups(&authority, tenant, id, groups, seen, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,6 +7,7 @@ use super::caller::Caller;
 use super::path::Path;
 use super::problem::Refusal;
 use super::{users, words};
+use crate::model::Timestamp;
 
 /// Forgets the wrong passwords of a user, at the node that answers: whoever was kept out by them may
 /// try again at once. Addresses that are locked for their own failures stay so.
@@ -21,6 +22,6 @@ pub(super) async fn unlock(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     authority.require_super_admin()?;
-    state.wiring.control.unlock_user(&authority, users::named(&id)?)?;
+    state.wiring.control.unlock_user(&authority, users::named(&id)?, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

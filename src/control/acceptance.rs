@@ -4,12 +4,12 @@
 
 use super::bindings::subject;
 use super::departure::caught_up;
-use super::invitations::{newcomer, user_of};
+use super::invitations::{newcomer, power, user_of};
 use super::roles::{self, EVERYWHERE, RoleEntry};
 use super::{Authority, Control, Fault, Name, Origin, Plan, Via, bindings, draw, find, members, users};
 use crate::model::{
-    Group, Id, Invitation, InvitationPlace, InvitationStatus, InvitedRole, Membership, Principal, RoleId,
-    Secret, Tenant, Ticket, TicketKind, Timestamp, User,
+    Act, Group, Id, Invitation, InvitationPlace, InvitationStatus, InvitedRole, Membership, Principal,
+    RoleId, Secret, Tenant, Ticket, TicketKind, Timestamp, User,
 };
 use crate::snapshot::Snapshot;
 use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored};
@@ -130,7 +130,11 @@ fn accept<T>(
     if let Some(inviter) = invitation.invited_by {
         let account = live.accounts.get(&inviter.id()).filter(|account| !account.disabled);
         let inviter = account.map(|account| Authority::user(account.clone(), Via::Invitation));
-        if inviter.is_none_or(|inviter| gift.covered_by(live, &inviter).is_err()) {
+        let may = |inviter: &Authority| {
+            inviter.require(live, &tenant.value.id, power(Act::Create)).is_ok()
+                && gift.covered_by(live, inviter).is_ok()
+        };
+        if !inviter.as_ref().is_some_and(may) {
             let message = "whoever sent this invitation can no longer give what it gives: ask for another";
             return Err(Fault::Conflict(message.to_owned()));
         }

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use super::charge::{another_super_admin, governs};
 use super::departure::{caught_up, depart};
 use super::members::seat;
+use super::membership::may_seat;
+use super::version::with_access;
 use super::{Authority, Control, Fault, Listed, Prose, Search, Seen, draw, find, machine, person};
 use crate::model::{Act, Area, Id, Member, Power, Principal, ServiceAccount, Slug, TenantId, Timestamp};
 use crate::snapshot::Snapshot;
@@ -76,7 +78,7 @@ impl Control {
             return Err(Fault::invalid("superAdmin", "is for service accounts of the instance alone"));
         }
         if let Some(tenant) = &home {
-            may_group(authority, &self.snapshot(), tenant, &new.groups, &BTreeSet::new())?;
+            may_seat(authority, &self.snapshot(), tenant, (&new.groups, &BTreeSet::new()))?;
         }
         let account = ServiceAccount {
             id: draw::id()?,
@@ -121,7 +123,7 @@ impl Control {
         search: Search,
     ) -> Result<Page<Machine>, Fault> {
         self.may(authority, home.as_ref(), Act::Read)?;
-        let page = self.search(Some(within(home.as_ref())), search, |_: &ServiceAccount| true).await?;
+        let page = self.list::<ServiceAccount>(Some(within(home.as_ref())), search).await?;
         let snapshot = self.snapshot();
         self.read(move |store| {
             let items = page
@@ -149,11 +151,11 @@ impl Control {
             .write(authority, now, move |store| {
                 let account = find::<ServiceAccount>(store, &record)?;
                 let member = membership(store, &account.value)?;
-                seen.check(&record, version(account.version, member.as_ref()))?;
+                seen.check(&record, with_access(account.version, member.as_slice()))?;
                 if let (Some(tenant), Some(groups)) = (record.tenant(), &change.groups) {
                     let had = member.iter().flat_map(|member| member.value.groups.keys().copied()).collect();
                     let live = caught_up(store, &published)?;
-                    may_group(&caller, &live, tenant, &(groups - &had), &(&had - groups))?;
+                    may_seat(&caller, &live, tenant, (&(groups - &had), &(&had - groups)))?;
                 }
                 machine::changed(store, account, member.is_some(), &change, now)
             })
@@ -177,10 +179,10 @@ impl Control {
         self.write(authority, now, move |store| {
             let account = find::<ServiceAccount>(store, &record)?;
             let member = membership(store, &account.value)?;
-            seen.check(&record, version(account.version, member.as_ref()))?;
+            seen.check(&record, with_access(account.version, member.as_slice()))?;
             let (principal, name) = (Principal::ServiceAccount(id), machine::name_of(&account.value));
             let mut plan = depart(store, &published, &account, principal, name)?;
-            if governs(&account.value) {
+            if governs(store, &account.value)? {
                 another_super_admin(store, id, &mut plan)?;
             }
             Ok(plan)
@@ -204,30 +206,6 @@ impl Control {
     }
 }
 
-/// Refuses who may not put somebody into groups, or take them out.
-fn may_group(
-    authority: &Authority,
-    snapshot: &Snapshot,
-    tenant: &TenantId,
-    joined: &BTreeSet<Id>,
-    left: &BTreeSet<Id>,
-) -> Result<(), Fault> {
-    for (act, groups) in [(Act::Create, joined), (Act::Delete, left)] {
-        if !groups.is_empty() {
-            authority.require(snapshot, tenant, Power::new(Area::GroupMembership, act))?;
-        }
-    }
-    let held = authority.require_access(snapshot, tenant)?;
-    let found = snapshot.tenants.get(tenant.as_str()).ok_or_else(|| Fault::no_tenant(tenant))?;
-    let theirs = |group: &Id| found.access.group_rights(*group);
-    joined.iter().try_for_each(|group| authority.require_cover_all(&held, &theirs(group)))
-}
-
-/// A tenant's service account is also what its groups are: its version is that of the later record.
-fn version(account: u64, member: Option<&Stored<Member>>) -> u64 {
-    account.max(member.map_or(0, |member| member.version))
-}
-
 /// The access that a tenant's service account has to its tenant.
 fn membership(store: &Store, account: &ServiceAccount) -> Result<Option<Stored<Member>>, Fault> {
     let Some(tenant) = &account.tenant else { return Ok(None) };
@@ -241,7 +219,7 @@ fn whole(
     most: usize,
 ) -> Result<Stored<Machine>, Fault> {
     let member = membership(store, &account.value)?;
-    let version = version(account.version, member.as_ref());
+    let version = with_access(account.version, member.as_slice());
     let groups = member.map(|member| member.value.groups.into_keys().collect()).unwrap_or_default();
     let tenants = match account.value.tenant {
         None => person::tenants(store, snapshot, account.value.id, most)?,

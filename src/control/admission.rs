@@ -6,7 +6,7 @@ use super::members::{kept, leave, memberships, seat};
 use super::{Fault, Plan};
 use crate::model::{Group, Id, Member, Principal, TenantId, Timestamp};
 use crate::snapshot::Snapshot;
-use crate::store::{Change, Cut, Expect, Kind, Order, Record, RecordId, Recorded, Store, Stored};
+use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored};
 
 /// The tenants and groups that somebody shall be in. What is none stays as it is; but being in a
 /// group takes access to its tenant.
@@ -28,7 +28,7 @@ pub(super) fn settle<T>(
     if *places == Places::default() {
         return Ok(());
     }
-    let had = memberships(store, snapshot, principal)?;
+    let had = memberships(store, snapshot, principal, usize::MAX)?;
     let groups = places.groups.as_ref();
     let mut wanted =
         groups.map_or_else(|| Ok(BTreeMap::new()), |ids| grouped(store, &had, places, ids, plan))?;
@@ -102,14 +102,5 @@ fn enter<T>(group: Stored<Group>, grouped: &mut BTreeMap<TenantId, BTreeSet<Id>>
 
 /// Groups of whatever tenants: reads them all.
 fn anywhere(store: &Store, ids: &BTreeSet<Id>) -> Result<Vec<Stored<Group>>, Fault> {
-    let named = |record: &Record| Group::of_record(record).is_some_and(|group| ids.contains(&group.id));
-    let cut = Cut {
-        kind: Kind::Group,
-        within: None,
-        order: Order::Ascending,
-        skip: 0,
-        take: ids.len(),
-        wanted: Some(&named),
-    };
-    Ok(store.page(&cut)?.items.into_iter().map(Stored::of).collect::<Result<_, _>>()?)
+    Ok(store.first(None, ids.len(), |group: &Group| ids.contains(&group.id))?)
 }

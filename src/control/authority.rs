@@ -1,12 +1,16 @@
 //! Who asks for a use case, and what they may: the right to manage records, as a value. Knows what
 //! a caller's rights are, not how a caller was recognised.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Fault, Lack, SignedIn};
-use crate::auth::{Bearer, Identity};
-use crate::model::{Actor, Id, Membership, Power, Powers, Principal, Rights, TenantId, Timestamp, User};
-use crate::snapshot::{Account, Effective, Snapshot};
+use crate::auth::{Bearer, Identity, verify};
+use crate::model::{
+    Actor, Id, Membership, Power, Powers, Principal, Rights, Secret, Session, TenantId, Timestamp, User,
+};
+use crate::snapshot::{Account, Effective, Snapshot, Token};
+use crate::store::{RecordId, Store};
 
 /// A caller of the use cases. Only authentication makes one, and the program itself.
 ///
@@ -30,10 +34,10 @@ pub struct Authority {
 enum Speaker {
     /// The program's own.
     System,
-    /// Those of a user or service account.
-    Account { account: Arc<Account>, scopes: Option<Rights>, only: Option<TenantId> },
-    /// Those of a token by which a trusted key vouches for a stranger.
-    Key(Vouched),
+    /// Those of a user or service account, within the bounds of the token by which they come.
+    Account { account: Arc<Account>, token: Option<Arc<Token>> },
+    /// Those of a token by which a trusted key vouches for a stranger, and the token.
+    Key(Vouched, Secret),
 }
 
 /// What a token says for which a trusted key vouches.
@@ -107,7 +111,7 @@ impl Authority {
             request_id: String::new(),
             super_admin: account.super_admin,
             session: None,
-            speaker: Speaker::Account { account, scopes: None, only: None },
+            speaker: Speaker::Account { account, token: None },
         }
     }
 
@@ -120,12 +124,12 @@ impl Authority {
             request_id: String::new(),
             super_admin: account.super_admin && token.scopes.is_none() && token.tenant.is_none(),
             session: None,
-            speaker: Speaker::Account { account, scopes: token.scopes, only: token.tenant.clone() },
+            speaker: Speaker::Account { account, token: Some(token) },
         }
     }
 
     /// Whom a trusted key vouches for, in the tenant for which it speaks.
-    pub(super) fn vouched(identity: &Identity) -> Self {
+    pub(super) fn vouched(identity: &Identity, text: &str) -> Self {
         let actor = Actor {
             kind: "key".to_owned(),
             id: identity.credential.to_string(),
@@ -139,7 +143,7 @@ impl Authority {
             effective: identity.effective.clone(),
             expires: Some(identity.deadline()).filter(|end| *end != u64::MAX).map(Timestamp::from_seconds),
         };
-        let speaker = Speaker::Key(vouched);
+        let speaker = Speaker::Key(vouched, Secret::new(text.to_owned()));
         Authority { actor, request_id: String::new(), super_admin: false, session: None, speaker }
     }
 
@@ -159,6 +163,57 @@ impl Authority {
         &self.request_id
     }
 
+    /// The caller as they are in `live`, for whoever has the turn to write: much may have happened
+    /// since they were recognised. Refuses whose credential has ended.
+    pub(super) fn renewed(&self, store: &Store, live: &Snapshot, now: Timestamp) -> Result<Self, Fault> {
+        if let Some(session) = self.session() {
+            let found = store.find::<Session>(&RecordId::Session(session.session))?;
+            found.filter(|found| found.value.expires_at > now).ok_or(Fault::Unauthenticated)?;
+        }
+        let (speaker, super_admin) = match &self.speaker {
+            Speaker::System => (Speaker::System, self.super_admin),
+            Speaker::Account { account: old, token } => {
+                let account = live.accounts.get(&old.principal.id()).filter(|account| !account.disabled);
+                let account = account.ok_or(Fault::Unauthenticated)?.clone();
+                let token = token.as_ref().map(|token| {
+                    let token = live.tokens.get(&token.id).filter(|token| now.seconds() < token.deadline());
+                    token.cloned().ok_or(Fault::Unauthenticated)
+                });
+                let token = token.transpose()?;
+                if token.is_none() && account.password_hash != old.password_hash {
+                    return Err(Fault::Unauthenticated);
+                }
+                let super_admin = self.super_admin && account.super_admin;
+                (Speaker::Account { account, token }, super_admin)
+            }
+            Speaker::Key(_, text) => {
+                let identity = verify(live, text.reveal(), None, now).map_err(|_| Fault::Unauthenticated)?;
+                (Authority::vouched(&identity, text.reveal()).speaker, false)
+            }
+        };
+        Ok(Authority { super_admin, speaker, ..self.clone() })
+    }
+
+    /// Whether the caller may in `live` all that `old`, the same caller, might in `then`, in a tenant.
+    pub(super) fn still_may(&self, live: &Snapshot, old: &Self, then: &Snapshot, tenant: &TenantId) -> bool {
+        let Some(before) = old.rights(then, tenant) else { return true };
+        let rights = self.rights(live, tenant);
+        let owned = |caller: &Self, snapshot: &Snapshot| {
+            let found = snapshot.tenants.get(tenant.as_str());
+            let groups = found
+                .zip(caller.account())
+                .and_then(|(tenant, account)| tenant.access.groups(account.principal.id()));
+            groups
+                .into_iter()
+                .flatten()
+                .filter(|(_, is)| *is == Membership::Owner)
+                .map(|(id, _)| *id)
+                .collect::<BTreeSet<Id>>()
+        };
+        rights.is_some_and(|rights| self.require_cover_all(&rights, &before).is_ok())
+            && owned(self, live).is_superset(&owned(old, then))
+    }
+
     /// The name of the account, or of the tenant for which a key's token speaks.
     pub fn who(&self) -> &str {
         &self.actor.name
@@ -167,7 +222,7 @@ impl Authority {
     pub fn account(&self) -> Option<&Arc<Account>> {
         match &self.speaker {
             Speaker::Account { account, .. } => Some(account),
-            Speaker::System | Speaker::Key(_) => None,
+            Speaker::System | Speaker::Key(..) => None,
         }
     }
 
@@ -178,15 +233,15 @@ impl Authority {
     /// What the caller's API token leaves of its owner's rights: the scopes, and the one tenant.
     pub(super) fn bounds(&self) -> (Option<Rights>, Option<&TenantId>) {
         match &self.speaker {
-            Speaker::Account { scopes, only, .. } => (*scopes, only.as_ref()),
-            Speaker::System | Speaker::Key(_) => (None, None),
+            Speaker::Account { token: Some(token), .. } => (token.scopes, token.tenant.as_ref()),
+            Speaker::Account { .. } | Speaker::System | Speaker::Key(..) => (None, None),
         }
     }
 
     /// What a token of a trusted key says.
     pub fn vouched_for(&self) -> Option<&Vouched> {
         match &self.speaker {
-            Speaker::Key(vouched) => Some(vouched),
+            Speaker::Key(vouched, _) => Some(vouched),
             Speaker::System | Speaker::Account { .. } => None,
         }
     }
@@ -199,14 +254,12 @@ impl Authority {
     /// The user who asks for a change of their own account. Refuses restricted users, and tokens
     /// that do not have all of their owner's rights.
     pub fn require_own(&self) -> Result<&Arc<Account>, Fault> {
-        match &self.speaker {
-            Speaker::Account { account, scopes: None, only: None }
-                if matches!(account.principal, Principal::User(_)) && !account.restricted =>
-            {
-                Ok(account)
-            }
-            Speaker::Account { .. } | Speaker::System | Speaker::Key(_) => Err(Fault::Forbidden(Lack::Own)),
-        }
+        let own = self.account().filter(|account| {
+            matches!(account.principal, Principal::User(_))
+                && !account.restricted
+                && self.bounds() == (None, None)
+        });
+        own.ok_or(Fault::Forbidden(Lack::Own))
     }
 
     /// Whether the caller manages tenants and identities everywhere.
@@ -222,10 +275,11 @@ impl Authority {
     /// super admin has all powers everywhere, and no data by that.
     pub fn rights(&self, snapshot: &Snapshot, tenant: &TenantId) -> Option<Effective> {
         let found = snapshot.tenants.get(tenant.as_str())?;
+        let (scopes, only) = self.bounds();
         let held = match &self.speaker {
             Speaker::System => None,
-            Speaker::Account { only: Some(only), .. } if only != tenant => None,
-            Speaker::Account { account, scopes, .. } => {
+            Speaker::Account { .. } if only.is_some_and(|only| only != tenant) => None,
+            Speaker::Account { account, .. } => {
                 let held = found.access.rights(account.principal.id());
                 let held = match account.super_admin {
                     true => Some(with_all_powers(held.unwrap_or_default())),
@@ -233,21 +287,22 @@ impl Authority {
                 };
                 held.map(|held| scopes.map_or(held.clone(), |scopes| held.narrowed(scopes)))
             }
-            Speaker::Key(vouched) => (vouched.tenant == *tenant).then(|| vouched.effective.clone()),
+            Speaker::Key(vouched, _) => (vouched.tenant == *tenant).then(|| vouched.effective.clone()),
         };
         if self.super_admin { Some(with_all_powers(held.unwrap_or_default())) } else { held }
     }
 
     /// The tenants to which the caller has access, in order; none when to all.
     pub fn reach(&self, snapshot: &Snapshot) -> Option<Vec<TenantId>> {
+        let only = self.bounds().1;
         let tenants = match &self.speaker {
             Speaker::System => return None,
-            Speaker::Account { account, only: None, .. } if account.super_admin => return None,
-            Speaker::Account { account, only: None, .. } => {
-                snapshot.member_of.get(&account.principal.id()).map(|tenants| tenants.to_vec())
-            }
-            Speaker::Account { only: Some(only), .. } => Some(vec![only.clone()]),
-            Speaker::Key(vouched) => Some(vec![vouched.tenant.clone()]),
+            Speaker::Account { account, .. } => match only {
+                Some(only) => Some(vec![only.clone()]),
+                None if account.super_admin => return None,
+                None => snapshot.member_of.get(&account.principal.id()).map(|tenants| tenants.to_vec()),
+            },
+            Speaker::Key(vouched, _) => Some(vec![vouched.tenant.clone()]),
         };
         let mut tenants = tenants.unwrap_or_default();
         tenants.retain(|tenant| self.rights(snapshot, tenant).is_some());
@@ -301,9 +356,10 @@ impl Authority {
     /// Whether the caller owns a group, and the credential is not kept from using `power`, which an
     /// owner has over the own group.
     pub fn owns(&self, snapshot: &Snapshot, tenant: &TenantId, group: Id, power: Power) -> bool {
-        let Speaker::Account { account, scopes, only } = &self.speaker else { return false };
-        let admitted = only.as_ref().is_none_or(|only| only == tenant)
-            && scopes.is_none_or(|scopes| scopes.powers.allows(power));
+        let Some(account) = self.account() else { return false };
+        let (scopes, only) = self.bounds();
+        let admitted =
+            only.is_none_or(|only| only == tenant) && scopes.is_none_or(|scopes| scopes.powers.allows(power));
         let found = snapshot.tenants.get(tenant.as_str());
         let groups = found.and_then(|tenant| tenant.access.groups(account.principal.id()));
         admitted && groups.into_iter().flatten().any(|(id, is)| *id == group && *is == Membership::Owner)

@@ -29,7 +29,7 @@ pub(super) fn depart<A: Recorded>(
     name: UniqueName,
 ) -> Result<Plan<()>, Fault> {
     let mut plan = Plan::new(());
-    for member in memberships(store, &*caught_up(store, published)?, principal)? {
+    for member in memberships(store, &*caught_up(store, published)?, principal, usize::MAX)? {
         leave(store, &member, &mut plan)?;
     }
     tokens::forget_owner(store, principal, &mut plan)?;

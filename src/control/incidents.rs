@@ -98,7 +98,7 @@ impl Control {
     }
 
     /// Appends entries of their own to the audit log.
-    async fn tell(&self, entries: Vec<AuditEntry>) -> Result<(), Fault> {
+    pub(super) async fn tell(&self, entries: Vec<AuditEntry>) -> Result<(), Fault> {
         let (store, turn) = (self.store.clone(), self.turn.clone());
         blocking(move || {
             let mut chain = turn.lock().unwrap_or_else(PoisonError::into_inner);

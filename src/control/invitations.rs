@@ -65,7 +65,7 @@ impl Listed for InvitationEntry {
     }
 }
 
-fn power(act: Act) -> Power {
+pub(super) fn power(act: Act) -> Power {
     Power::new(Area::Invitation, act)
 }
 

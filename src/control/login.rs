@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::{Authority, Control, Fault, Via};
+use super::{Authority, Control, Fault, Via, chain};
 use crate::auth::{Attempt, Expected, Refused, bearer, sign_in, verify};
-use crate::model::{Id, Principal, Secret, Ticket, TicketKind, Timestamp, TokenUse};
+use crate::model::{AuditEntry, Deed, Id, Principal, Secret, Ticket, TicketKind, Timestamp, TokenUse};
 use crate::snapshot::Account;
 use crate::store::RecordId;
 
@@ -42,15 +42,18 @@ impl Control {
     }
 
     /// Lets everybody try a user's password again, at this node. Addresses that have been locked for
-    /// their own failures stay so.
-    pub fn unlock_user(&self, authority: &Authority, id: Id) -> Result<(), Fault> {
+    /// their own failures stay so. The audit log has it first.
+    pub async fn unlock_user(&self, authority: &Authority, id: Id, now: Timestamp) -> Result<(), Fault> {
         authority.require_super_admin()?;
         let snapshot = self.published.load();
         let account = snapshot.accounts.get(&id);
         let user = account.filter(|account| matches!(account.principal, Principal::User(_)));
-        let user = user.ok_or(Fault::NotFound(RecordId::User(id)))?;
+        let record = RecordId::User(id);
+        let user = user.ok_or_else(|| Fault::NotFound(record.clone()))?;
+        let detail = "unlocked".to_owned();
+        let entry = AuditEntry { detail, ..chain::entry(authority, Deed::Update, &record, now) };
+        self.tell(vec![entry]).await?;
         self.checker.unlock(&user.name);
-        tracing::info!(who = authority.who(), %id, "user unlocked");
         Ok(())
     }
 
@@ -67,7 +70,7 @@ impl Control {
         }
         let identity = verify(&snapshot, text, None, now).map_err(|_| Fault::Unauthenticated)?;
         match snapshot.tenants.get(identity.tenant.as_str()) {
-            Some(_) => Ok(Authority::vouched(&identity)),
+            Some(_) => Ok(Authority::vouched(&identity, text)),
             None => Err(Fault::Unauthenticated),
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn changed(
         changes: vec![Change::Put(next.clone().into())],
         value: next.clone(),
     };
-    if governs(&account) && !governs(&next) {
+    if governs(store, &account)? && !governs(store, &next)? {
         another_super_admin(store, account.id, &mut plan)?;
     }
     if next.name != account.name {

@@ -188,6 +188,15 @@ impl Found {
     pub(super) fn is_new(&self) -> bool {
         self.expect == Expect::Absent
     }
+
+    /// Refuses who has seen it at another version, or at one when there is none.
+    pub(super) fn check(&self, seen: &Seen) -> Result<(), Fault> {
+        match (&self.expect, seen) {
+            (_, Seen::Any) => Ok(()),
+            (Expect::Version(version), _) => seen.check(&self.member.record_id(), *version),
+            (_, Seen::OneOf(_)) => Err(Fault::Precondition(self.member.record_id())),
+        }
+    }
 }
 
 /// Somebody's access to a tenant; a new one when they have none.
@@ -252,14 +261,15 @@ pub(super) fn leave<T>(store: &Store, member: &Stored<Member>, plan: &mut Plan<T
     bindings::take_all(store, tenant, subject(*principal), plan)
 }
 
-/// Somebody's access to tenants, as the store has it.
+/// Somebody's access to tenants, as the store has it; to `most` at most.
 pub(super) fn memberships(
     store: &Store,
     snapshot: &Snapshot,
     principal: Principal,
+    most: usize,
 ) -> Result<Vec<Stored<Member>>, Fault> {
     let tenants = snapshot.member_of.get(&principal.id());
-    let ids = tenants.into_iter().flat_map(|tenants| tenants.iter());
+    let ids = tenants.into_iter().flat_map(|tenants| tenants.iter()).take(most);
     let ids = ids.map(|tenant| RecordId::Member(tenant.clone(), principal));
     Ok(ids.filter_map(|id| store.find(&id).transpose()).collect::<Result<_, _>>()?)
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use super::departure::caught_up;
 use super::members::{self, InGroup, MemberEntry};
-use super::{Authority, Control, Fault, Plan, Profile, Search, find, profile};
+use super::{Authority, Control, Fault, Plan, Profile, Search, Seen, find, profile};
 use crate::model::{Act, Area, Group, Id, Membership, Power, Tenant, TenantId, Timestamp};
-use crate::snapshot::{Access, Effective, Snapshot};
+use crate::snapshot::{Access, Snapshot};
 use crate::store::{Expect, RecordId, Recorded, Store, Stored};
 
 /// One person of one group.
@@ -21,8 +22,8 @@ pub struct Seat {
 /// By what right somebody manages a group.
 struct Right {
     owner: bool,
-    /// What they may do in the tenant, when they have the power besides.
-    held: Option<Effective>,
+    /// Whether they have the power in the whole tenant.
+    power: bool,
 }
 
 fn power(act: Act) -> Power {
@@ -57,13 +58,14 @@ impl Control {
         seat: Seat,
         now: Timestamp,
     ) -> Result<Stored<MemberEntry>, Fault> {
-        let snapshot = self.snapshot();
-        let right = right(authority, &snapshot, &seat.tenant, seat.group, Act::Create)?;
-        right.cover(authority, &snapshot, &seat.tenant, seat.group)?;
-        let may_admit = right.held.is_some();
+        right(authority, &self.snapshot(), &seat.tenant, seat.group, Act::Create)?;
+        let (giver, published) = (authority.clone(), self.published.clone());
         self.write(authority, now, move |store| {
+            let live = caught_up(store, &published)?;
+            let right = right(&giver, &live, &seat.tenant, seat.group, Act::Create)?;
+            right.cover(&giver, &live, &seat.tenant, seat.group)?;
             let mut edit = Edit::begin(store, &seat, now)?;
-            if edit.found.is_new() && !may_admit {
+            if edit.found.is_new() && !right.power {
                 return Err(Fault::NotFound(edit.profile.record()));
             }
             if edit.found.member.groups.contains_key(&seat.group) {
@@ -83,10 +85,12 @@ impl Control {
         membership: Membership,
         now: Timestamp,
     ) -> Result<Stored<MemberEntry>, Fault> {
-        let snapshot = self.snapshot();
-        let right = right(authority, &snapshot, &seat.tenant, seat.group, Act::Update)?;
-        right.cover(authority, &snapshot, &seat.tenant, seat.group)?;
+        right(authority, &self.snapshot(), &seat.tenant, seat.group, Act::Update)?;
+        let (giver, published) = (authority.clone(), self.published.clone());
         self.write(authority, now, move |store| {
+            let live = caught_up(store, &published)?;
+            let right = right(&giver, &live, &seat.tenant, seat.group, Act::Update)?;
+            right.cover(&giver, &live, &seat.tenant, seat.group)?;
             let mut edit = Edit::begin(store, &seat, now)?;
             *edit.seated(&seat)? = membership;
             edit.end(store, now)
@@ -112,24 +116,30 @@ impl Control {
     }
 
     /// Puts somebody into exactly these groups; what they are in those in which they stay is kept.
+    /// Joining and leaving take what they take one by one, and what admits admits.
     pub async fn set_groups(
         &self,
         authority: &Authority,
         tenant: TenantId,
         member: Id,
         groups: BTreeSet<Id>,
+        seen: Seen,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let snapshot = self.snapshot();
-        let held = authority.require(&snapshot, &tenant, power(Act::Update))?;
-        let giver = authority.clone();
+        authority.require(&self.snapshot(), &tenant, power(Act::Update))?;
+        let (giver, published) = (authority.clone(), self.published.clone());
         self.write(authority, now, move |store| {
             let tenant = find::<Tenant>(store, &RecordId::Tenant(tenant.clone()))?;
             let profile = profile::find(store, &tenant.value.id, member)?;
             let mut found = members::found(store, &tenant.value, profile.value.principal, now)?;
-            if found.is_new() && groups.is_empty() {
-                return Err(Fault::NotFound(found.member.record_id()));
+            let live = caught_up(store, &published)?;
+            if found.is_new() {
+                if groups.is_empty() {
+                    return Err(Fault::NotFound(found.member.record_id()));
+                }
+                giver.require(&live, &tenant.value.id, power(Act::Create))?;
             }
+            found.check(&seen)?;
             let mut expect = vec![
                 (tenant.value.record_id(), Expect::Version(tenant.version)),
                 (profile.value.record(), Expect::Version(profile.version)),
@@ -138,12 +148,9 @@ impl Control {
             for id in &groups {
                 let record = RecordId::Group(tenant.value.id.clone(), *id);
                 expect.push((record.clone(), Expect::Version(find::<Group>(store, &record)?.version)));
-                if !before.contains_key(id) {
-                    let owner = giver.owns(&snapshot, &tenant.value.id, *id, power(Act::Update));
-                    let right = Right { owner, held: Some(held.clone()) };
-                    right.cover(&giver, &snapshot, &tenant.value.id, *id)?;
-                }
             }
+            let had = before.keys().copied().collect();
+            may_seat(&giver, &live, &tenant.value.id, (&(&groups - &had), &(&had - &groups)))?;
             found.member.groups = members::kept(&before, &groups);
             let mut plan = Plan { expect, ..Plan::new(()) };
             members::put(&tenant.value, found, now, &mut plan)?;
@@ -164,14 +171,30 @@ fn right(
 ) -> Result<Right, Fault> {
     let owner = authority.owns(snapshot, tenant, group, power(act));
     match authority.require(snapshot, tenant, power(act)) {
-        Ok(held) => Ok(Right { owner, held: Some(held) }),
-        Err(Fault::Forbidden(_)) if owner => Ok(Right { owner, held: None }),
+        Ok(_) => Ok(Right { owner, power: true }),
+        Err(Fault::Forbidden(_)) if owner => Ok(Right { owner, power: false }),
         Err(refused) => Err(refused),
     }
 }
 
+/// Refuses who may not put somebody into these groups and take them out of those.
+pub(super) fn may_seat(
+    authority: &Authority,
+    snapshot: &Snapshot,
+    tenant: &TenantId,
+    (joined, left): (&BTreeSet<Id>, &BTreeSet<Id>),
+) -> Result<(), Fault> {
+    for group in left {
+        right(authority, snapshot, tenant, *group, Act::Delete)?;
+    }
+    joined.iter().try_for_each(|group| {
+        right(authority, snapshot, tenant, *group, Act::Create)?.cover(authority, snapshot, tenant, *group)
+    })
+}
+
 impl Right {
-    /// Refuses to give away by a group what the caller neither has nor owns.
+    /// Refuses to give away by a group what the caller neither has nor owns. Owning it counts for
+    /// owners themselves, not for a token that has only some of their rights.
     fn cover(
         &self,
         authority: &Authority,
@@ -179,14 +202,13 @@ impl Right {
         tenant: &TenantId,
         group: Id,
     ) -> Result<(), Fault> {
-        match &self.held {
-            Some(held) if !self.owner => {
-                let found = snapshot.tenants.get(tenant.as_str());
-                let access: &Access = &found.ok_or_else(|| Fault::no_tenant(tenant))?.access;
-                authority.require_cover_all(held, &access.group_rights(group))
-            }
-            Some(_) | None => Ok(()),
+        if self.owner && authority.bounds().0.is_none() {
+            return Ok(());
         }
+        let held = authority.rights(snapshot, tenant).ok_or_else(|| Fault::no_tenant(tenant))?;
+        let found = snapshot.tenants.get(tenant.as_str());
+        let access: &Access = &found.ok_or_else(|| Fault::no_tenant(tenant))?.access;
+        authority.require_cover_all(&held, &access.group_rights(group))
     }
 }
 

@@ -45,14 +45,16 @@ mod text;
 mod tokens;
 mod usage;
 mod users;
+mod version;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chain::Chain;
 use tokio::sync::Semaphore;
 
 use crate::auth::Checker;
-use crate::model::{AuditEntry, Outcome, Timestamp};
+use crate::model::{AuditEntry, Outcome, TenantId, Timestamp};
 use crate::snapshot::{Published, Snapshot};
 use crate::store::{Change, Expect, RecordId, Recorded, Revision, Store, StoreError, Stored};
 
@@ -170,20 +172,35 @@ impl Control {
 
     /// Plans and commits until nobody comes between, then waits until the write is live. Goes on to
     /// its commit when the caller goes away. A plan reads the store, not the snapshot: that may be
-    /// behind by a write.
+    /// behind by a write. Refuses a caller whose credential has ended meanwhile, or whose rights are
+    /// no longer those by which they were let in here.
     async fn write<T: Send + 'static>(
         &self,
         authority: &Authority,
         now: Timestamp,
         plan: impl Fn(&Store) -> Result<Plan<T>, Fault> + Send + 'static,
     ) -> Result<Stored<T>, Fault> {
+        self.write_judged(authority, self.snapshot(), now, plan).await
+    }
+
+    /// The same for what was judged by an older state.
+    async fn write_judged<T: Send + 'static>(
+        &self,
+        authority: &Authority,
+        judged: Arc<Snapshot>,
+        now: Timestamp,
+        plan: impl Fn(&Store) -> Result<Plan<T>, Fault> + Send + 'static,
+    ) -> Result<Stored<T>, Fault> {
         let (store, turn, authority) = (self.store.clone(), self.turn.clone(), authority.clone());
-        let snapshot = self.snapshot();
+        let published = self.published.clone();
         let written = blocking(move || {
             let mut chain = turn.lock().unwrap_or_else(PoisonError::into_inner);
             commit(&store, &mut chain, |store| {
+                let live = departure::caught_up(store, &published)?;
+                let caller = authority.renewed(store, &live, now)?;
                 let plan = plan(store)?;
-                let entries = chain::told(store, &snapshot, &authority, &plan.changes, now)?;
+                unweakened((&caller, &live), (&authority, &judged), &plan)?;
+                let entries = chain::told(store, &live, &caller, &plan.changes, now)?;
                 Ok((plan, entries))
             })
         })
@@ -198,6 +215,25 @@ impl Control {
     ) -> Result<T, Fault> {
         let store = self.store.clone();
         blocking(move || read(&store)).await
+    }
+}
+
+/// Refuses a caller who was judged by what they may no longer. What they may now is told to whoever
+/// tries again.
+fn unweakened<T>(
+    (caller, live): (&Authority, &Snapshot),
+    (old, judged): (&Authority, &Snapshot),
+    plan: &Plan<T>,
+) -> Result<(), Fault> {
+    if old.is_super_admin() {
+        return caller.require_super_admin();
+    }
+    let changed = plan.changes.iter().map(Change::id);
+    let touched = changed.chain(plan.expect.iter().map(|(id, _)| id.clone()));
+    let tenants: BTreeSet<TenantId> = touched.filter_map(|id| id.tenant().cloned()).collect();
+    match tenants.iter().all(|tenant| caller.still_may(live, old, judged, tenant)) {
+        true => Ok(()),
+        false => Err(Fault::Busy),
     }
 }
 

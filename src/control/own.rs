@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::person::Person;
-use super::{Authority, Control, Fault, Name, Seen, UserChange, broken_rules, find};
+use super::{Authority, Control, Fault, Name, Seen, UserChange, Via, broken_rules, find};
+use crate::auth::{LOCKED, RefusedSignIn, WRONG_PASSWORD};
 use crate::model::{Invitation, Principal, Secret, Timestamp, User, UserName};
-use crate::store::{Cut, Kind, Order, Record, RecordId, Recorded, Store, Stored};
+use crate::store::{RecordId, Store, Stored};
 
 /// What shall become of one's own profile. What is none stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +51,7 @@ impl Control {
     }
 
     /// Changes one's own password; all other sessions end. A wrong old one counts as a failure to
-    /// sign in from `address`.
+    /// sign in from `address`, and stands in the audit log as one.
     pub async fn change_own_password(
         &self,
         authority: &Authority,
@@ -64,9 +65,24 @@ impl Control {
             return Err(Fault::invalid("newPassword", broken.join("; ")));
         }
         let known = self.check_password(account, &old, address, at).await;
-        known.map_err(|fault| match fault {
-            Fault::Unauthenticated => Fault::invalid("oldPassword", "is not your password"),
-            other => other,
+        known.map_err(|fault| {
+            let (reason, fault) = match fault {
+                Fault::Unauthenticated => {
+                    (WRONG_PASSWORD, Fault::invalid("oldPassword", "is not your password"))
+                }
+                Fault::TooMany { .. } => (LOCKED, fault),
+                other => return other,
+            };
+            let refused = RefusedSignIn {
+                user: &account.name,
+                via: Via::Password.as_str(),
+                address: &address.to_string(),
+                request_id: authority.request_id(),
+                tenant: None,
+                reason,
+            };
+            self.refused_sign_in(&refused, now);
+            fault
         })?;
         let change = UserChange { password: Some(Some(new)), ..UserChange::default() };
         self.changed_user(authority, account.principal.id(), change, Seen::Any, now).await?;
@@ -85,15 +101,6 @@ impl Control {
 }
 
 fn invitations(store: &Store, email: &UserName) -> Result<Vec<Invitation>, Fault> {
-    let theirs = |record: &Record| Invitation::of_record(record).is_some_and(|one| one.email == *email);
-    let cut = Cut {
-        kind: Kind::Invitation,
-        within: None,
-        order: Order::Ascending,
-        skip: 0,
-        take: usize::MAX,
-        wanted: Some(&theirs),
-    };
-    let found = store.page(&cut)?.items.into_iter();
-    Ok(found.map(|stored| stored.of().map(|one| one.value)).collect::<Result<_, _>>()?)
+    let theirs = |one: &Invitation| one.email == *email;
+    Ok(store.first(None, usize::MAX, theirs)?.into_iter().map(|one| one.value).collect())
 }

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::members::memberships;
+use super::version::with_access;
 use super::{Control, Fault, Listed};
-use crate::model::{Id, Tenant, TenantId, User};
+use crate::model::{Id, Principal, Tenant, TenantId, User};
 use crate::snapshot::Snapshot;
 use crate::store::{Page, RecordId, Store, Stored};
 
@@ -82,12 +84,16 @@ fn whole(
     Stored { version, value: user }: Stored<User>,
     most: usize,
 ) -> Result<Stored<Person>, Fault> {
-    let tenants = tenants(store, snapshot, user.id, most)?;
-    let groups = tenants.iter().filter_map(|(tenant, _)| {
-        let groups = snapshot.tenants.get(tenant.as_str())?.access.groups(user.id)?;
-        Some(groups.iter().map(|(group, _)| (tenant.clone(), *group)))
-    });
-    let groups = groups.flatten().collect();
+    let access = memberships(store, snapshot, Principal::User(user.id), most)?;
+    let version = with_access(version, &access);
+    let (mut tenants, mut groups) = (Vec::new(), Vec::new());
+    for Stored { value: member, .. } in access {
+        if let Some(tenant) = store.find::<Tenant>(&RecordId::Tenant(member.tenant))? {
+            let id = tenant.value.id;
+            groups.extend(member.groups.into_keys().map(|group| (id.clone(), group)));
+            tenants.push((id, tenant.value.name));
+        }
+    }
     Ok(Stored { version, value: Person { user, tenants, groups } })
 }
 

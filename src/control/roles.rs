@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::version::marked;
 use super::{Authority, Control, Fault, Listed, Name, Plan, Prose, Search, Seen, draw, find, names};
 use crate::model::{
     Act, Area, Binding, Id, Issuer, ManagedRole, Power, Rights, Role, RoleId, Tenant, TenantId, Timestamp,
@@ -106,6 +107,7 @@ impl Control {
             put(store, tenant, role, None, form.default, now)
         })
         .await
+        .map(shown)
     }
 
     /// A role, and the version of its record; of the tenant's when it is a managed one.
@@ -121,6 +123,7 @@ impl Control {
             entry(store, &tenant, id)
         })
         .await
+        .map(shown)
     }
 
     /// A page of the tenant's roles, managed ones among them, and how many there are on all pages.
@@ -168,10 +171,10 @@ impl Control {
             let tenant = find::<Tenant>(store, &RecordId::Tenant(tenant.clone()))?;
             let record = RecordId::Role(tenant.value.id.clone(), id);
             let Stored { version, value: before } = find::<Role>(store, &record)?;
-            seen.check(&record, version)?;
+            let was_default = tenant.value.default_role == Some(RoleId::Custom(id));
+            seen.check(&record, marked(version, was_default))?;
             let kept = Effective::everywhere(held.everywhere.union(before.rights));
             giver.require_cover(&kept, form.rights, EVERYWHERE)?;
-            let was_default = tenant.value.default_role == Some(RoleId::Custom(id));
             if form.default && !was_default {
                 giver.require_cover(&held, form.rights, EVERYWHERE)?;
             }
@@ -186,6 +189,7 @@ impl Control {
             put(store, tenant, role, Some(before), form.default, now)
         })
         .await
+        .map(shown)
     }
 
     /// Deletes a role to which nobody is bound, and which no key and no issuer gives.
@@ -203,7 +207,8 @@ impl Control {
             let tenant = find::<Tenant>(store, &RecordId::Tenant(tenant.clone()))?;
             let record = RecordId::Role(tenant.value.id.clone(), id);
             let role = find::<Role>(store, &record)?;
-            seen.check(&record, role.version)?;
+            let default = tenant.value.default_role == Some(RoleId::Custom(id));
+            seen.check(&record, marked(role.version, default))?;
             unused(store, &tenant.value.id, RoleId::Custom(id))?;
             let mut plan = Plan::new(());
             set_default(tenant, id, false, now, &mut plan);
@@ -214,6 +219,12 @@ impl Control {
         .await?;
         Ok(())
     }
+}
+
+/// A role as it is shown: whether it is the default, which its tenant says, is part of its version.
+fn shown(Stored { version, value }: Stored<RoleEntry>) -> Stored<RoleEntry> {
+    let mark = value.default && matches!(value.role, RoleId::Custom(_));
+    Stored { version: marked(version, mark), value }
 }
 
 /// Not limited to services.

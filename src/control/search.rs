@@ -129,23 +129,20 @@ impl Control {
         search: Search,
     ) -> Result<Page<T>, Fault> {
         if !search.is_plain() || search.sort.field.is_some() {
-            return self.search(within, search, |_: &T| true).await;
+            return self.search(within, search).await;
         }
         // Only the records of the page are read.
         self.read(move |store| cut(store, within.as_deref(), &search, None)).await
     }
 
-    /// As [`Control::list`], of those records for which `besides` says so.
-    pub(super) async fn search<T: Listed + Recorded + Send + Sync + 'static>(
+    async fn search<T: Listed + Recorded + Send + Sync + 'static>(
         &self,
         within: Option<String>,
         search: Search,
-        besides: impl Fn(&T) -> bool + Send + 'static,
     ) -> Result<Page<T>, Fault> {
         search.check::<T>()?;
         self.read(move |store| {
-            let wants =
-                |record: &Record| T::of_record(record).is_some_and(|one| besides(one) && search.wants(one));
+            let wants = |record: &Record| T::of_record(record).is_some_and(|one| search.wants(one));
             match &search.sort.field {
                 None => cut(store, within.as_deref(), &search, Some(&wants)),
                 Some(_) => {

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::departure::delete;
 use super::{Authority, Control, Fault, Plan, draw, find};
 use crate::model::{Id, Secret, Session, Ticket, TicketKind, Timestamp, User, UserName};
-use crate::store::{Change, Cut, Expect, Kind, Order, Record, RecordId, Recorded, Store, Stored};
+use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored};
 
 /// Sessions that one commit of [`Control::sweep_sessions`] deletes.
 const SWEPT_AT_ONCE: usize = 500;
@@ -130,13 +130,20 @@ impl Control {
 
     /// Deletes sessions that are over; says how many. For whoever keeps the house, now and then.
     pub async fn sweep_sessions(&self, now: Timestamp) -> Result<usize, Fault> {
+        let over = move |session: &Session| session.expires_at <= now;
+        let over: Vec<_> = {
+            let found = self.read(move |store| Ok(store.first::<Session>(None, usize::MAX, over)?)).await?;
+            found.iter().map(|session| session.value.record_id()).collect()
+        };
         let mut swept = 0;
-        while self.read(move |store| Ok(!over(store, now, 1)?.is_empty())).await? {
+        for some in over.chunks(SWEPT_AT_ONCE).map(<[RecordId]>::to_vec) {
             let sweep = move |store: &Store| {
-                let over = over(store, now, SWEPT_AT_ONCE)?;
-                let mut plan = Plan::new(over.len());
-                for session in &over {
-                    delete(session, &mut plan);
+                let mut plan = Plan::new(0);
+                for id in &some {
+                    if let Some(session) = store.find::<Session>(id)? {
+                        delete(&session, &mut plan);
+                        plan.value += 1;
+                    }
                 }
                 Ok(plan)
             };
@@ -154,7 +161,7 @@ pub fn knows_csrf(signed_in: &SignedIn, shown: &str) -> bool {
 /// Plans to end the sessions of a user, but for one.
 pub(super) fn end_all<T>(store: &Store, user: Id, but: Option<Id>, plan: &mut Plan<T>) -> Result<(), Fault> {
     let theirs = |session: &Session| session.user == user && Some(session.id) != but;
-    for session in those(store, usize::MAX, &theirs)? {
+    for session in store.first(None, usize::MAX, theirs)? {
         delete(&session, plan);
     }
     Ok(())
@@ -166,27 +173,6 @@ fn ended(store: &Store, session: Id) -> Result<Plan<()>, Fault> {
         delete(&session, &mut plan);
     }
     Ok(plan)
-}
-
-fn over(store: &Store, now: Timestamp, take: usize) -> Result<Vec<Stored<Session>>, Fault> {
-    those(store, take, &|session| session.expires_at <= now)
-}
-
-fn those(
-    store: &Store,
-    take: usize,
-    wanted: &dyn Fn(&Session) -> bool,
-) -> Result<Vec<Stored<Session>>, Fault> {
-    let wanted = |record: &Record| Session::of_record(record).is_some_and(wanted);
-    let cut = Cut {
-        kind: Kind::Session,
-        within: None,
-        order: Order::Ascending,
-        skip: 0,
-        take,
-        wanted: Some(&wanted),
-    };
-    Ok(store.page(&cut)?.items.into_iter().map(Stored::of).collect::<Result<_, _>>()?)
 }
 
 /// The session's id under the ticket as the key: only who has the ticket can tell it, and it tells

@@ -52,7 +52,8 @@ impl Control {
     }
 }
 
-fn anybody(store: &Store) -> Result<bool, Fault> {
+/// Whether there is anybody whose the instance is.
+pub(super) fn anybody(store: &Store) -> Result<bool, Fault> {
     let instance = within(None);
     let any = |kind, within| {
         let cut = Cut { kind, within, order: Order::Ascending, skip: 0, take: 1, wanted: None };

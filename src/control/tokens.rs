@@ -112,13 +112,14 @@ impl Control {
         let principal = self.owner(authority, &owner, Act::Delete)?;
         let caller = authority.clone();
         self.write(authority, now, move |store| {
-            holder(store, &owner, principal)?;
+            let (holder, version) = holder(store, &owner, principal)?;
             let record = RecordId::Token(principal, id);
             let token = find::<ApiToken>(store, &record)?;
             if !within_bounds(&caller, token.value.scopes, token.value.tenant.as_ref()) {
                 return Err(Fault::NotFound(record));
             }
             let mut plan = Plan::new(());
+            plan.expect.push((holder, Expect::Version(version)));
             forget(&token, &mut plan);
             Ok(plan)
         })
@@ -229,6 +230,15 @@ fn made(store: &Store, owner: &TokenOwner, token: ApiToken) -> Result<Plan<()>, 
 /// What the keys of all tokens of an owner begin with.
 fn of(owner: Principal) -> String {
     format!("{}/", owner.id())
+}
+
+/// Whether an owner has a token that does all that they may, for ever.
+pub(super) fn lasting(store: &Store, owner: Principal) -> Result<bool, Fault> {
+    Ok(!store.first(Some(&of(owner)), 1, is_lasting)?.is_empty())
+}
+
+fn is_lasting(token: &ApiToken) -> bool {
+    token.max_age.is_none() && token.scopes.is_none() && token.tenant.is_none()
 }
 
 /// Plans the end of a token, and of what is known of its use.

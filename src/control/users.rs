@@ -4,10 +4,13 @@
 use super::admission::{Places, settle};
 use super::charge::{another_super_admin, leads};
 use super::departure::{caught_up, depart};
+use super::members::memberships;
 use super::names::of_user;
 use super::person::Person;
+use super::version::with_access;
 use super::{Authority, Control, Fault, Name, Plan, Search, Seen, draw, find, names, sessions};
 use crate::model::{Id, Principal, Secret, Timestamp, User, UserName};
+use crate::snapshot::Snapshot;
 use crate::store::{Change, Expect, Page, RecordId, Recorded, Store, Stored};
 
 /// A user to be made.
@@ -78,7 +81,7 @@ impl Control {
 
     pub async fn users(&self, authority: &Authority, search: Search) -> Result<Page<Person>, Fault> {
         authority.require_super_admin()?;
-        let page = self.search(None, search, |_: &User| true).await?;
+        let page = self.list::<User>(None, search).await?;
         self.people(page).await
     }
 
@@ -115,20 +118,14 @@ impl Control {
         let published = self.published.clone();
         let changed = self.write(authority, now, move |store| {
             let before = find::<User>(store, &RecordId::User(id))?;
-            seen.check(&before.value.record_id(), before.version)?;
+            let live = caught_up(store, &published)?;
+            check(store, &live, &before, &seen)?;
             let mut after = change.of(before.value.clone(), now);
             if let Some(hash) = password_hash.clone() {
                 after.password_hash = hash;
             }
             let mut plan = change_of(store, &before, after, own)?;
-            settle(
-                store,
-                &*caught_up(store, &published)?,
-                Principal::User(id),
-                &change.places,
-                now,
-                &mut plan,
-            )?;
+            settle(store, &live, Principal::User(id), &change.places, now, &mut plan)?;
             Ok(plan)
         });
         let changed = changed.await?;
@@ -151,10 +148,10 @@ impl Control {
         let published = self.published.clone();
         self.write(authority, now, move |store| {
             let user = find::<User>(store, &RecordId::User(id))?;
-            seen.check(&user.value.record_id(), user.version)?;
+            check(store, &*caught_up(store, &published)?, &user, &seen)?;
             let name = of_user(&user.value.name);
             let mut plan = depart(store, &published, &user, Principal::User(id), name)?;
-            if leads(&user.value) {
+            if leads(store, &user.value)? {
                 another_super_admin(store, id, &mut plan)?;
             }
             Ok(plan)
@@ -178,6 +175,15 @@ impl UserChange {
             ..user
         }
     }
+}
+
+/// Whether a user is as somebody has seen them, as a [`Person`].
+fn check(store: &Store, live: &Snapshot, user: &Stored<User>, seen: &Seen) -> Result<(), Fault> {
+    if *seen == Seen::Any {
+        return Ok(());
+    }
+    let access = memberships(store, live, Principal::User(user.value.id), usize::MAX)?;
+    seen.check(&user.value.record_id(), with_access(user.version, &access))
 }
 
 /// A super admin of whom no more is known than how they sign in.
@@ -235,8 +241,7 @@ fn change_of(
     } else if after.password_hash != user.password_hash {
         sessions::end_all(store, user.id, own, &mut plan)?;
     }
-    let locked_out = user.password_hash.is_some() && after.password_hash.is_none();
-    if leads(user) && (!leads(&after) || locked_out) {
+    if leads(store, user)? && !leads(store, &after)? {
         another_super_admin(store, user.id, &mut plan)?;
     }
     Ok(plan)

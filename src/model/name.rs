@@ -41,6 +41,7 @@ const RESERVED: &[&str] = &[
     "me",
     "metrics",
     "roles",
+    "search",
     "service-accounts",
     "services",
     "setup",
@@ -48,6 +49,7 @@ const RESERVED: &[&str] = &[
     "tenants",
     "tokens",
     "users",
+    "validate-password",
     "www",
 ];
 

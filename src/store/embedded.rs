@@ -122,6 +122,11 @@ impl Store {
 
     /// One page of the records of one kind, as of one revision.
     pub fn page(&self, cut: &Cut<'_>) -> Result<Page<Record>, StoreError> {
+        self.cut(cut, usize::MAX)
+    }
+
+    /// A page; of what is wanted no more than `most` are counted.
+    pub(super) fn cut(&self, cut: &Cut<'_>, most: usize) -> Result<Page<Record>, StoreError> {
         let read = self.database.begin_read().map_err(fault)?;
         let table = read.open_table(rows(cut.kind)).map_err(fault)?;
         let (rows, total) = match cut.within {
@@ -140,7 +145,7 @@ impl Store {
             Order::Ascending => Box::new(rows),
             Order::Descending => Box::new(rows.rev()),
         };
-        cut.of(rows, total, |row| {
+        cut.of(rows, (total, most), |row| {
             let (key, row) = row.map_err(fault)?;
             stored(cut.kind, key.value(), row.value())
         })

@@ -1,6 +1,6 @@
 //! Pages: which records of one kind are shown, and how they are cut out of the rest.
 
-use super::{Kind, Record, Stored};
+use super::{Kind, Record, Recorded, Store, StoreError, Stored};
 
 /// Which way keys run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +28,12 @@ pub struct Page<T> {
 }
 
 impl Cut<'_> {
-    /// Cuts the page out of `rows`, which are `total` and run the right way.
+    /// Cuts the page out of `rows`, which are `total` and run the right way; of those wanted no more
+    /// than `most` are counted, and no row is read after them.
     pub(super) fn of<R, E>(
         &self,
         rows: impl Iterator<Item = R>,
-        total: usize,
+        (total, most): (usize, usize),
         read: impl Fn(R) -> Result<Stored<Record>, E>,
     ) -> Result<Page<Record>, E> {
         let Some(wanted) = self.wanted else {
@@ -41,6 +42,9 @@ impl Cut<'_> {
         };
         let mut page = Page { items: Vec::new(), total: 0 };
         for row in rows {
+            if page.total >= most {
+                break;
+            }
             let record = read(row)?;
             if !wanted(&record.value) {
                 continue;
@@ -54,14 +58,53 @@ impl Cut<'_> {
     }
 }
 
+impl Store {
+    /// The first records of one type that are wanted, by their keys; at most `take`. Reads no further
+    /// than the last of them.
+    pub fn first<T: Recorded>(
+        &self,
+        within: Option<&str>,
+        take: usize,
+        wanted: impl Fn(&T) -> bool,
+    ) -> Result<Vec<Stored<T>>, StoreError> {
+        let wanted = |record: &Record| T::of_record(record).is_some_and(&wanted);
+        let (kind, order) = (T::KIND, Order::Ascending);
+        let cut = Cut { kind, within, order, skip: 0, take, wanted: Some(&wanted) };
+        self.cut(&cut, take)?.items.into_iter().map(Stored::of).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{OrgId, Tenant, TenantId, Timestamp};
-    use crate::store::{Change, Store};
+    use crate::store::Change;
 
     fn names(page: &Page<Record>) -> Vec<String> {
         page.items.iter().map(|stored| stored.value.id().key().into_owned()).collect()
+    }
+
+    #[test]
+    fn nothing_is_read_after_what_is_wanted() {
+        let ids = ["a", "b", "c"].map(|name| TenantId::parse(name).expect("an id"));
+        let cut = |most| {
+            let read = std::cell::Cell::new(0);
+            let cut = Cut {
+                kind: Kind::Tenant,
+                within: None,
+                order: Order::Ascending,
+                skip: 0,
+                take: 1,
+                wanted: Some(&|_| true),
+            };
+            let page = cut.of(ids.iter(), (0, most), |id| {
+                read.set(read.get() + 1);
+                let tenant = Tenant::new(id.clone(), OrgId::nth(id, 1), Timestamp::from_seconds(1));
+                Ok::<_, ()>(Stored { version: 1, value: Record::from(tenant) })
+            });
+            (page.map(|page| page.items.len()), read.get())
+        };
+        assert_eq!((cut(1), cut(usize::MAX)), ((Ok(1), 1), (Ok(1), 3)));
     }
 
     #[test]

@@ -254,6 +254,20 @@ async fn edits_at_once_are_never_lost() {
     stage.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_version_of_an_account_comes_twice() {
+    let stage = Stage::start().await;
+    let account = stage.machine("agent", &[]).await;
+    let shown = stage.call(Who::Root, Method::GET, &account, None).await;
+    let (seen, mut body) = (shown.etag.clone().expect("a version"), shown.of(200));
+    let id = body["id"].as_str().expect("an id").to_owned();
+    let access = format!("/acme/tenant-access/{id}");
+    assert_eq!(stage.call(Who::Root, Method::DELETE, &access, None).await.status, 204);
+    body["groups"] = json!([group("viewer")]);
+    stage.call_at(Who::Root, Method::PUT, &account, Some(body), Some(&seen)).await.of(412);
+    stage.stop().await;
+}
+
 /// A store in which a service account of the instance is the only super admin.
 fn only_machine(dir: &tempfile::TempDir, account: Id) {
     let store = Store::open(&dir.path().join("store")).expect("the store");
@@ -289,6 +303,8 @@ async fn the_last_super_admin_stays() {
     stage.call(me, Method::PATCH, &other, Some(json!({ "disabled": true }))).await.of(200);
     stage.call(me, Method::DELETE, &path, None).await.of(409);
     stage.call(me, Method::PATCH, &other, Some(json!({ "disabled": false }))).await.of(200);
+    stage.call(me, Method::DELETE, &path, None).await.of(409);
+    stage.token_by(me, &other, json!({ "name": "ci" })).await;
     assert_eq!(stage.call(me, Method::DELETE, &path, None).await.status, 204);
     stage.stop().await;
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tenantry::model::{
-    Grants, Invitation, InvitedRole, ManagedRole, Principal, Rights, RoleId, Timestamp, UserName,
+    AuditEntry, Grants, Invitation, InvitedRole, ManagedRole, Outcome, Principal, Rights, RoleId, Timestamp,
+    UserName,
 };
 use tenantry::store::{Change, Record};
 
@@ -70,6 +71,11 @@ async fn guessing_the_old_password_is_guessing_a_password() {
         statuses.insert(port.send(put).await.status.as_u16());
     }
     assert_eq!(statuses, BTreeSet::from([422, 429]));
+    let store = port.store.clone();
+    port.stop().await;
+    let entries = store.all::<AuditEntry>(None).expect("entries").into_iter().map(|entry| entry.value);
+    let refused: Vec<_> = entries.filter(|entry| entry.outcome == Outcome::Refused).collect();
+    assert!(!refused.is_empty() && refused.iter().all(|entry| entry.actor.name == ANN), "{}", refused.len());
 }
 
 #[tokio::test]

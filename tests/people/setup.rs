@@ -51,6 +51,15 @@ async fn whoever_comes_first_to_an_instance_of_nobody_has_it() {
 }
 
 #[tokio::test]
+async fn whose_machine_is_there_is_no_instance_of_nobody() {
+    let port = Port::vacant().await;
+    port.commit(vec![Change::Put(machine(5, true).into())]).await;
+    let drawn = port.control.first_admin(None, None, tenantry::model::Timestamp::now()).await;
+    assert!(drawn.expect("an answer").is_none());
+    assert!(port.store.all::<User>(None).expect("users").is_empty());
+}
+
+#[tokio::test]
 async fn of_two_that_come_at_once_one_is_first() {
     let port = Port::vacant().await;
     let form = |name: &str| json!({"username": name, "password": PASSWORD});

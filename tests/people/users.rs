@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenantry::model::{AuditEntry, ManagedRole, Member, Principal, RoleId, Subject, Timestamp, TokenUse};
+use tenantry::model::{
+    AuditEntry, Grants, ManagedRole, Member, Principal, RoleId, Subject, Timestamp, TokenUse,
+};
 use tenantry::snapshot::Effective;
 use tenantry::store::{Change, RecordId, UniqueName};
 
@@ -249,6 +251,33 @@ async fn tenants_and_groups_are_replaced_as_a_whole() {
 }
 
 #[tokio::test]
+async fn a_user_is_another_version_in_other_places() {
+    let port = Port::start().await;
+    tenant(&port, "acme", None).await;
+    let (g1, g2) = (group(&port, "acme", 1).await, group(&port, "acme", 2).await);
+    let ann = user(&port, "ann@example.com", json!({"groups": [g1]})).await;
+    let tag = async || port.get(&path(&ann, "")).await.etag().to_owned();
+    let (seat, seen) = (format!("/api/v1/acme/users/{}", ann["id"].as_str().expect("an id")), tag().await);
+    let late = |tag: &str| {
+        let put = port.admin(Method::PUT, &path(&ann, "")).header("if-match", tag);
+        port.send(put.json(&json!({"email": "ann@example.com", "groups": [g1]})))
+    };
+    assert_eq!(port.put(&format!("{seat}/groups"), &json!({"groupIds": [g1, g2]})).await.status, 204);
+    late(&seen).await.refused(412);
+    let joined = tag().await;
+    assert_eq!(
+        port.delete(&format!("/api/v1/acme/tenant-access/{}", ann["id"].as_str().expect("an id")))
+            .await
+            .status,
+        204
+    );
+    late(&joined).await.refused(412);
+    let out = tag().await;
+    assert!(out != seen && out != joined, "no version comes twice");
+    assert_eq!(late(&out).await.status, 200);
+}
+
+#[tokio::test]
 async fn all_that_a_user_has_goes_with_them() {
     let port = Port::start().await;
     tenant(&port, "acme", None).await;
@@ -331,10 +360,21 @@ async fn a_super_admin_is_always_left() {
     user(&port, "off@example.com", json!({"superAdmin": true, "disabled": true})).await;
     user(&port, "ann@example.com", json!({})).await;
     port.commit(vec![Change::Put(machine(5, false).into())]).await;
+    // Nor does who cannot sign in.
+    assert_eq!(
+        port.post("/api/v1/users", &json!({"email": "cyd@example.com", "superAdmin": true})).await.status,
+        201
+    );
+    attempts(409).await;
+    port.commit(vec![Change::Put(machine(5, true).into())]).await;
+    attempts(409).await;
+    let machine = Principal::ServiceAccount(id(5));
+    let limited = token(6, machine, Some(tenantry::model::Rights::on_data(Grants::READ))).0;
+    port.commit(vec![Change::Put(limited.into())]).await;
     attempts(409).await;
     assert_eq!(port.get(&path(&root, "")).await.json(), whole);
-    // A machine of the instance does.
-    port.commit(vec![Change::Put(machine(5, true).into())]).await;
+    // A machine of the instance does that has a token without bounds.
+    port.commit(vec![Change::Put(token(7, machine, None).0.into())]).await;
     let bob = user(&port, "bob@example.com", json!({})).await;
     let made = port.patch(&path(&bob, "/superadmin"), &json!({"instanceOwner": true})).await.json();
     assert_eq!(made["superAdmin"], true);
@@ -370,6 +410,16 @@ async fn two_at_once_leave_a_super_admin_and_lose_no_edit() {
     let (place, by_bob) = (path(&root, "/superadmin"), port.send(by_bob));
     let (one, two) = tokio::join!(port.patch(&place, &down), by_bob);
     assert_eq!(BTreeSet::from([one.status.as_u16(), two.status.as_u16()]), BTreeSet::from([200, 409]));
+}
+
+#[tokio::test]
+async fn unlocking_is_in_the_audit_log() {
+    let port = Port::start().await;
+    let ann = user(&port, "ann@example.com", json!({})).await;
+    assert_eq!(port.post(&path(&ann, "/unlock"), &json!({})).await.status, 204);
+    let last = port.store.all::<AuditEntry>(None).expect("entries").pop().expect("one").value;
+    assert_eq!((last.detail.as_str(), last.id), ("unlocked", id_of(&ann).to_string()));
+    assert_eq!(last.actor.name, USER);
 }
 
 #[tokio::test]

@@ -162,9 +162,50 @@ async fn an_owner_manages_the_own_group_and_no_other() {
     let narrow = stage.narrowed(&owner, &["logs:delete"]).await;
     let seat = acme(&format!("groups/{own}/members/{}", ann.id));
     stage.call(&narrow, Method::PUT, &seat, None).await.refused(403);
-    let wide = stage.narrowed(&owner, &["GROUP_MEMBERSHIP:CREATE"]).await;
+    let wide = stage.narrowed(&owner, &["GROUP_MEMBERSHIP:CREATE", "logs:delete"]).await;
     stage.call(&wide, Method::PUT, &seat, None).await.done(200);
     stage.call(&wide, Method::DELETE, &seat, None).await.refused(403);
+}
+
+#[tokio::test]
+async fn an_owners_token_gives_no_more_than_its_scopes() {
+    let stage = Stage::set().await;
+    let (owner, ann) = (stage.user("owner@example.com").await, stage.user("ann@example.com").await);
+    let group = stage.group("admins").await;
+    let members = acme(&format!("groups/{group}/members"));
+    stage.bind("GROUP", &group, "admin_acme").await;
+    stage.boss(Method::PUT, &format!("{members}/{}", owner.id), None).await.done(200);
+    let make = format!("{members}/membership/{}?membership=OWNER", owner.id);
+    stage.boss(Method::PUT, &make, None).await.done(200);
+    stage.boss(Method::PUT, &acme(&format!("tenant-access/{}", ann.id)), None).await.done(201);
+    let narrow = stage.narrowed(&owner, &["GROUP_MEMBERSHIP:*"]).await;
+    let (seat, set) = (format!("{members}/{}", ann.id), acme(&format!("users/{}/groups", ann.id)));
+    let body = json!({"groupIds": [group]});
+    in_vain(&stage, &narrow, (Method::PUT, &seat, None), &members).await;
+    in_vain(&stage, &narrow, (Method::PUT, &set, Some(&body)), &members).await;
+    stage.call(&owner, Method::PUT, &set, Some(&body)).await.done(204);
+}
+
+#[tokio::test]
+async fn a_set_of_groups_takes_what_each_of_its_changes_takes() {
+    let stage = Stage::set().await;
+    let setter = stage.player("setter", &json!({"GROUP_MEMBERSHIP": ["UPDATE"]})).await;
+    let (ann, ben) = (stage.user("ann@example.com").await, stage.user("ben@example.com").await);
+    let (one, two) = (stage.group("one").await, stage.group("two").await);
+    let path = |who: &Caller| acme(&format!("users/{}/groups", who.id));
+    let set = |groups: &[&String]| json!({"groupIds": groups});
+    stage.boss(Method::PUT, &path(&ann), Some(&set(&[&one]))).await.done(204);
+    for (who, groups) in [(&ann, &[&one, &two][..]), (&ann, &[]), (&ben, &[&one])] {
+        let refused = stage.call(&setter, Method::PUT, &path(who), Some(&set(groups))).await;
+        assert!(refused.refused(403).contains("GROUP_MEMBERSHIP:"));
+    }
+    stage.call(&setter, Method::PUT, &path(&ann), Some(&set(&[&one]))).await.done(204);
+    // Who has seen it otherwise changes nothing.
+    let member = stage.boss(Method::GET, &acme(&format!("tenant-access/{}", ann.id)), None).await;
+    stage.boss(Method::PUT, &path(&ann), Some(&set(&[&one, &two]))).await.done(204);
+    let late = |who: &Caller| stage.port.admin(Method::PUT, &path(who)).header("if-match", member.etag());
+    stage.port.send(late(&ann).json(&set(&[]))).await.refused(412);
+    stage.port.send(late(&ben).json(&set(&[&one]))).await.refused(412);
 }
 
 #[tokio::test]

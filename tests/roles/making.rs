@@ -32,6 +32,22 @@ async fn a_role_lives() {
     let path = acme(&format!("roles/{id}"));
     let shown = stage.boss(Method::GET, &path, None).await;
     assert_eq!((shown.json(), shown.etag()), (role.clone(), made.etag()));
+    // Whether it is the default lies elsewhere, and is part of what is seen.
+    let mut default = json!({"name": "other", "permissions": {"logs": ["read"]}, "isDefault": true});
+    let other = stage.boss(Method::POST, &acme("roles"), Some(&default)).await;
+    let place = other.header("location").to_owned();
+    assert_eq!(stage.boss(Method::GET, &place, None).await.etag(), other.etag());
+    default["name"] = json!("third");
+    let third = stage.boss(Method::POST, &acme("roles"), Some(&default)).await.header("location").to_owned();
+    let late = stage.port.admin(Method::PUT, &place).header("if-match", other.etag());
+    stage
+        .port
+        .send(late.json(&json!({"name": "other", "permissions": {"logs": ["read"]}, "isDefault": true})))
+        .await
+        .refused(412);
+    for place in [place, third] {
+        stage.boss(Method::DELETE, &place, None).await.done(204);
+    }
 
     // What was read can be written back.
     let put = stage.boss(Method::PUT, &path, Some(&role)).await;

@@ -129,9 +129,9 @@ impl Control {
             return Ok(planned);
         }
         let (stage, share, documents) = (stage.clone(), share.clone(), documents.clone());
-        let (authority, now) = (stage.authority.clone(), stage.now);
+        let (authority, judged, now) = (stage.authority.clone(), stage.snapshot.clone(), stage.now);
         let written = self
-            .write(&authority, now, move |store| {
+            .write_judged(&authority, judged, now, move |store| {
                 let plan = part(&stage, store, &share, &documents)?;
                 match !insist || planned == plan.value {
                     true => Ok(plan),

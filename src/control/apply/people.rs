@@ -6,13 +6,10 @@ use super::document::{AccountDocument, Document, Says, UserDocument};
 use super::entry::{Entry, Step, UserEntry, steps};
 use super::names::Names;
 use super::stage::Stage;
-use crate::control::charge::leads;
+use crate::control::charge::{another, governs, leads};
 use crate::control::{Fault, Name, Plan, sessions};
 use crate::model::{Id, ServiceAccount, User};
-use crate::store::{
-    Change, Cut, Expect, Kind, Order, Record, RecordId, Recorded, Store, Stored, TakenName, UniqueName,
-    within,
-};
+use crate::store::{Change, Expect, Record, RecordId, Recorded, Store, Stored, TakenName, UniqueName};
 
 /// What is going to be, entry by entry.
 #[derive(Default)]
@@ -35,9 +32,7 @@ pub(super) fn plan(stage: &Stage, store: &Store, documents: &[Document]) -> Resu
             Says::Tenant(_) | Says::Key(_) | Says::Issuer(..) => {}
         }
     }
-    if sides.lead.values().any(|(did, does)| *did && !does) {
-        somebody_leads(store, &sides.lead)?;
-    }
+    somebody_leads(store, &sides.lead, &mut plan)?;
     plan.value = steps(sides.before, sides.after);
     Ok(plan)
 }
@@ -77,7 +72,8 @@ fn plan_user(
     };
     sides.before.extend(before.as_ref().map(|user| user_entry(user, false)));
     sides.after.push(user_entry(&user, hash.is_some()));
-    sides.lead.insert(id, (before.as_ref().is_some_and(leads), leads(&user)));
+    let did = before.as_ref().map_or(Ok(false), |user| leads(names.store, user))?;
+    sides.lead.insert(id, (did, leads(names.store, &user)?));
     let Some(Stored { version, value: before }) = known else {
         let name = UniqueName::User(user.name.as_str().to_owned());
         take(TakenName { name, id }, plan);
@@ -122,8 +118,8 @@ fn plan_account(
     };
     sides.before.extend(before.as_ref().map(account_entry));
     sides.after.push(account_entry(&account));
-    let governs = |account: &ServiceAccount| account.super_admin && !account.disabled;
-    sides.lead.insert(id, (before.as_ref().is_some_and(governs), governs(&account)));
+    let did = before.as_ref().map_or(Ok(false), |account| governs(names.store, account))?;
+    sides.lead.insert(id, (did, governs(names.store, &account)?));
     let Some(Stored { version, value: before }) = known else {
         let name = UniqueName::ServiceAccount(None, account.name.as_str().to_owned());
         take(TakenName { name, id }, plan);
@@ -149,25 +145,15 @@ fn take(name: TakenName, plan: &mut Plan<Vec<Step>>) {
 }
 
 /// Refuses what would leave no super admin. Those in `lead` are going to be what it says.
-fn somebody_leads(store: &Store, lead: &BTreeMap<Id, (bool, bool)>) -> Result<(), Fault> {
-    if lead.values().any(|(_, does)| *does) {
-        return Ok(());
-    }
-    let users = |record: &Record| {
-        User::of_record(record).is_some_and(|user| leads(user) && !lead.contains_key(&user.id))
-    };
-    let machines = |record: &Record| {
-        ServiceAccount::of_record(record).is_some_and(|account| {
-            account.super_admin && !account.disabled && !lead.contains_key(&account.id)
-        })
-    };
-    let any = |kind, within, wanted| {
-        let cut = Cut { kind, within, order: Order::Ascending, skip: 0, take: 1, wanted: Some(wanted) };
-        store.page(&cut).map(|page| !page.items.is_empty())
-    };
-    match any(Kind::User, None, &users)? || any(Kind::ServiceAccount, Some(&within(None)), &machines)? {
-        true => Ok(()),
-        false => Err(Fault::Conflict(
+fn somebody_leads(
+    store: &Store,
+    lead: &BTreeMap<Id, (bool, bool)>,
+    plan: &mut Plan<Vec<Step>>,
+) -> Result<(), Fault> {
+    let lost = lead.values().any(|(did, does)| *did && !does) && !lead.values().any(|(_, does)| *does);
+    match lost && !another(store, |id| lead.contains_key(&id), plan)? {
+        false => Ok(()),
+        true => Err(Fault::Conflict(
             "this would leave no super admin: make another one in the same documents".to_owned(),
         )),
     }

@@ -120,7 +120,7 @@ impl Control {
         search: Search,
     ) -> Result<Page<Issuer>, Fault> {
         self.giver(authority, owner.as_ref(), Act::Read)?;
-        self.search(Some(within(owner.as_ref())), search, |_: &Issuer| true).await
+        self.list(Some(within(owner.as_ref())), search).await
     }
 
     /// Puts an issuer on other terms. What was fetched from another place is forgotten.
