@@ -331,6 +331,17 @@ async fn writes_that_are_refused_to_somebody_known_are_told_of() {
         (&json!("user"), &json!("vic@example.com"))
     );
     assert!(!told[0]["detail"].as_str().expect("a text").is_empty());
+
+    tenant(&port, "globex").await;
+    port.send(as_vic(Method::DELETE, "/api/v1/globex/groups/g")).await.refused(404);
+    port.send(as_vic(Method::DELETE, "/api/v1/nobody/groups/g")).await.refused(404);
+    let foreign: Vec<_> =
+        refusals(&port, 3).await.into_iter().filter(|told| told["deed"] == "DELETE").collect();
+    let ids: Vec<_> = foreign.iter().map(|told| (&told["id"], &told["tenant"])).collect();
+    let instances = |id: &'static str| (json!(id), Value::Null);
+    let expected = [instances("nobody/g"), instances("globex/g")];
+    assert_eq!(ids, expected.iter().map(|(id, tenant)| (id, tenant)).collect::<Vec<_>>());
+    assert_eq!(total(&port.get("/api/v1/globex/auditlogs/search?outcome=REFUSED").await), 0);
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ pub(super) struct Asked {
     pub request_id: String,
 }
 
+const FOREIGN: &str = "no access to this tenant, if there is one";
 const HUNG_UP: &str = "the caller hung up before there was an answer";
 
 /// The longest id that is told of, in bytes: ids come as callers wrote them.
@@ -87,10 +88,15 @@ impl Trail {
             (Who::Claimed(user, via), StatusCode::TOO_MANY_REQUESTS) => {
                 asked.refused_sign_in(control, &user, via, LOCKED);
             }
-            (Who::Known(authority), StatusCode::FORBIDDEN) => {
+            (Who::Known(authority), status @ (StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)) => {
                 let reason = response.extensions().get::<Reason>();
-                let reason = reason.map_or_else(String::new, |Reason(reason)| reason.clone());
-                if let Some(refused) = refused_write(asked, reason) {
+                let reason = reason.map_or_else(|| FOREIGN.to_owned(), |Reason(reason)| reason.clone());
+                let refused = refused_write(asked, reason);
+                // What is not there is no refusal, unless it is not there for this caller.
+                let told = |refused: &RefusedWrite| {
+                    status == StatusCode::FORBIDDEN || control.is_foreign(&authority, refused.tenant.as_ref())
+                };
+                if let Some(refused) = refused.filter(told) {
                     control.refused_write(&authority, refused, Timestamp::now());
                 }
             }

@@ -56,9 +56,19 @@ impl Control {
         self.incidents.reporter.report(refused.incident(&self.snapshot(), now));
     }
 
-    /// Takes note of a write that was refused.
+    /// Whether a caller has no access to a tenant, or there is none.
+    pub fn is_foreign(&self, authority: &Authority, tenant: Option<&TenantId>) -> bool {
+        tenant.is_some_and(|tenant| authority.rights(&self.snapshot(), tenant).is_none())
+    }
+
+    /// Takes note of a write that was refused. Only who has access to a tenant is told of in its part
+    /// of the log; others in the instance's.
     pub fn refused_write(&self, authority: &Authority, refused: RefusedWrite, now: Timestamp) {
         let RefusedWrite { deed, resource, id, tenant, reason } = refused;
+        let (tenant, id) = match tenant {
+            Some(foreign) if self.is_foreign(authority, Some(&foreign)) => (None, format!("{foreign}/{id}")),
+            tenant => (tenant, id),
+        };
         self.incidents.reporter.report(Incident {
             at: now,
             actor: authority.actor().clone(),
