@@ -47,7 +47,7 @@ impl Bearer {
             tenant: tenant.id.clone(),
             effective,
             credential: token.id.to_string().into(),
-            basis: Basis::Token { token, account, tenant },
+            basis: Basis::Token { token, account, tenant: Arc::downgrade(tenant) },
             fixed_deadline: u64::MAX,
         })
     }
@@ -93,16 +93,20 @@ pub(super) fn by_password(
         tenant: tenant.id.clone(),
         effective,
         credential: Box::default(),
-        basis: Basis::Password { account, tenant },
+        basis: Basis::Password { account, tenant: Arc::downgrade(tenant) },
         fixed_deadline: u64::MAX,
     })
 }
 
 /// A tenant, and what an account may do there.
-fn access(snapshot: &Snapshot, account: &Account, tenant: &str) -> Result<(Arc<Tenant>, Effective), Failure> {
+fn access<'s>(
+    snapshot: &'s Snapshot,
+    account: &Account,
+    tenant: &str,
+) -> Result<(&'s Arc<Tenant>, Effective), Failure> {
     let tenant = snapshot.tenants.get(tenant).ok_or(Failure::OtherTenant)?;
     let effective = tenant.access.rights(account.principal.id()).ok_or(Failure::OtherTenant)?;
-    Ok((tenant.clone(), effective))
+    Ok((tenant, effective))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::snapshot::Snapshot;
 
 pub(super) type Digest = [u8; SHA256_OUTPUT_LEN];
 
-/// Memory that an entry takes besides its tenant's name, rounded up.
+/// Memory that an entry takes besides its tenant's name and its rights at single services, rounded up.
 const ENTRY_BYTES: u64 = 256;
 
 /// A bounded cache. Not shared: each thread verifies for itself.
@@ -39,7 +39,8 @@ struct Weight;
 
 impl Weighter<Digest, Entry> for Weight {
     fn weight(&self, _: &Digest, entry: &Entry) -> u64 {
-        ENTRY_BYTES + entry.identity.tenant.as_str().len() as u64
+        let Identity { tenant, effective, .. } = &*entry.identity;
+        ENTRY_BYTES + (tenant.as_str().len() + size_of_val(&*effective.at)) as u64
     }
 }
 

@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519) in compact serialization (RFC 7515 §7.1), checked against the trusted
 //! keys. What is cheap decides first; the signature is checked last, and only when all else holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -95,13 +95,13 @@ fn rights(
     key: &Key,
     claims: &Claims<'_>,
     tenant: &TenantId,
-) -> Result<(Rights, Option<Arc<Tenant>>), Failure> {
+) -> Result<(Rights, Option<Weak<Tenant>>), Failure> {
     let (rights, home) = match key.record.role {
         None => (Rights::on_data(key.record.grants), None),
         Some(RoleId::Managed(role)) => (role.rights(), None),
         Some(role @ RoleId::Custom(_)) => {
             let tenant = snapshot.tenants.get(tenant.as_str()).ok_or(Failure::OtherTenant)?;
-            (tenant.access.role(role), Some(tenant.clone()))
+            (tenant.access.role(role), Some(Arc::downgrade(tenant)))
         }
     };
     if key.record.scopes_claim.is_none() {

@@ -315,7 +315,7 @@ fn open_access_log(settings: &Settings) -> anyhow::Result<Option<AccessLog>> {
 
 /// Keeps the metrics about the snapshot, and drops the series of tenants that are gone.
 async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
-    let mut generation = None;
+    let (mut generation, mut departures) = (None, None);
     let mut changes = published.changes();
     loop {
         let snapshot = published.load();
@@ -325,9 +325,12 @@ async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
         if generation.replace(snapshot.keys.generation()) != Some(snapshot.keys.generation()) {
             metrics.set_keys_changed(Timestamp::now().seconds());
         }
+        let departed = departures.replace(snapshot.departures) != Some(snapshot.departures);
         drop(snapshot);
-        // Each asked of the latest snapshot: one that was made just now keeps its series.
-        metrics.retain_tenants(|tenant| published.load().tenants.get(tenant).is_some());
+        if departed {
+            // Each asked of the latest snapshot: one that was made just now keeps its series.
+            metrics.retain_tenants(|tenant| published.load().tenants.get(tenant).is_some());
+        }
         // One look a second is enough for numbers that are scraped every few.
         tokio::time::sleep(Duration::from_secs(1)).await;
         if changes.changed().await.is_err() {
