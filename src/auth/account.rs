@@ -79,12 +79,20 @@ pub async fn sign_in(
     account.cloned().ok_or(Refused::Wrong)
 }
 
+/// An account as it is now, if nothing about it has changed: while its password waited to be checked,
+/// that may have ceased to count, and so may the account.
+pub fn unchanged<'s>(snapshot: &'s Snapshot, account: &Account) -> Option<&'s Arc<Account>> {
+    let now = snapshot.accounts.get(&account.principal.id());
+    now.filter(|now| now.version == account.version)
+}
+
 /// The identity of a user whose password was right.
 pub(super) fn by_password(
     snapshot: &Snapshot,
-    account: Arc<Account>,
+    account: &Account,
     tenant: &str,
 ) -> Result<Identity, Failure> {
+    let account = unchanged(snapshot, account).ok_or(Failure::Password)?.clone();
     if account.disabled {
         return Err(Failure::Disabled);
     }

@@ -45,5 +45,5 @@ pub fn identify(
 
 /// Who an account would be in a tenant once its password had been found right.
 pub fn assume(snapshot: &Snapshot, account: &Arc<Account>, tenant: &str) -> Result<Identity, Failure> {
-    account::by_password(snapshot, account.clone(), tenant)
+    account::by_password(snapshot, account, tenant)
 }

@@ -18,7 +18,7 @@ mod report;
 mod tests;
 mod token;
 
-pub use account::{Bearer, bearer, sign_in};
+pub use account::{Bearer, bearer, sign_in, unchanged};
 pub use cache::Cache;
 pub use checker::{Attempt, Capacity, Checker, Expected, Refused};
 pub use identity::{Basis, Identity};
@@ -99,7 +99,7 @@ pub fn admit(
     account: Arc<Account>,
     tenant: &str,
 ) -> Result<Rc<Identity>, Failure> {
-    let identity = Rc::new(account::by_password(snapshot, account, tenant)?);
+    let identity = Rc::new(account::by_password(snapshot, &account, tenant)?);
     cache.insert(checked.digest, identity.clone(), snapshot);
     Ok(identity)
 }
