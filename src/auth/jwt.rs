@@ -22,12 +22,24 @@ struct Parts<'a> {
 }
 
 /// Checks a token against the trusted keys. With a `tenant`, a token for another one is refused
-/// before its signature costs anything.
+/// before its signature costs anything. An issuer that knows none of its keys is told that one is
+/// missed.
 pub fn verify(
     snapshot: &Snapshot,
     token: &str,
     tenant: Option<&str>,
     now: Timestamp,
+) -> Result<Identity, Failure> {
+    check(snapshot, token, tenant, now, |issuer| snapshot.keys.miss(tenant, issuer))
+}
+
+/// As [`verify`], with `missed` to be told the issuer's name.
+pub(super) fn check(
+    snapshot: &Snapshot,
+    token: &str,
+    tenant: Option<&str>,
+    now: Timestamp,
+    missed: impl FnOnce(&str),
 ) -> Result<Identity, Failure> {
     let keys = &snapshot.keys;
     let parts = split(token)?;
@@ -39,7 +51,7 @@ pub fn verify(
     let key = match &header.kid {
         Some(kid) => match keys.find(tenant, kid) {
             Some(key) => key,
-            None => issued(keys, tenant, kid, parts.payload)?,
+            None => issued(keys, tenant, kid, parts.payload, missed)?,
         },
         None => keys.fallback().ok_or(Failure::NoKeyId)?,
     };
@@ -78,13 +90,17 @@ fn issued<'k>(
     tenant: Option<&str>,
     kid: &str,
     payload: &str,
+    missed: impl FnOnce(&str),
 ) -> Result<&'k Arc<Key>, Failure> {
     if keys.issuers().is_empty() {
         return Err(Failure::UnknownKey);
     }
     let payload = decode(payload)?;
     let issuer = claims::issuer(&payload).ok_or(Failure::Malformed)?.ok_or(Failure::UnknownKey)?;
-    keys.issued(tenant, &issuer, kid).ok_or(Failure::UnknownKey)
+    keys.issued(tenant, &issuer, kid).ok_or_else(|| {
+        missed(&issuer);
+        Failure::UnknownKey
+    })
 }
 
 /// What a token may do: what its key gives, narrowed to the token's own scopes where the key has
