@@ -87,11 +87,7 @@ pub fn unchanged<'s>(snapshot: &'s Snapshot, account: &Account) -> Option<&'s Ar
 }
 
 /// The identity of a user whose password was right.
-pub(super) fn by_password(
-    snapshot: &Snapshot,
-    account: &Account,
-    tenant: &str,
-) -> Result<Identity, Failure> {
+pub(super) fn by_password(snapshot: &Snapshot, account: &Account, tenant: &str) -> Result<Identity, Failure> {
     let account = unchanged(snapshot, account).ok_or(Failure::Password)?.clone();
     if account.disabled {
         return Err(Failure::Disabled);

@@ -252,6 +252,18 @@ mod tests {
     }
 
     #[test]
+    fn scopes_are_few() {
+        let names = named("sub");
+        let of = |scopes: String| format!(r#"{{"scope":{scopes}}}"#);
+        let text = |count: usize| of(format!("{:?}", "a ".repeat(count)));
+        let list = |count: usize| of(format!("{:?}", vec!["a"; count]));
+        for form in [&text as &dyn Fn(usize) -> String, &list] {
+            assert!(claims(form(MAX_SCOPES).as_bytes(), &names).is_some());
+            assert!(claims(form(MAX_SCOPES + 1).as_bytes(), &names).is_none());
+        }
+    }
+
+    #[test]
     fn headers_are_read_strictly() {
         let read = header(br#"{"alg":"RS256","typ":"JWT","kid":"a\u0062"}"#).expect("a header");
         assert_eq!(

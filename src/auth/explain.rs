@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::identity::Identity;
 use super::account;
+use super::identity::Identity;
 use super::token::{Failure, Shown, shown, sole};
 use crate::model::{Ticket, TicketKind, Timestamp};
 use crate::snapshot::{Account, Snapshot};

@@ -49,7 +49,9 @@ impl Identity {
         let same_account =
             |account: &Arc<Account>| same(snapshot.accounts.get(&account.principal.id()), account);
         match &self.basis {
-            Basis::Key { key, tenant } => snapshot.keys.holds(key, id) && tenant.as_ref().is_none_or(same_tenant),
+            Basis::Key { key, tenant } => {
+                snapshot.keys.holds(key, id) && tenant.as_ref().is_none_or(same_tenant)
+            }
             Basis::Token { token, account, tenant } => {
                 same(snapshot.tokens.get(&token.id), token) && same_account(account) && same_tenant(tenant)
             }

@@ -1,5 +1,5 @@
-//! Who is it, and may they? Pure over a snapshot and a time: no I/O, no clock, no HTTP beyond the
-//! header that carries the credential.
+//! Who is it, and may they? Decided from a snapshot and a time: no I/O, no clock, no HTTP beyond the
+//! header that carries the credential. Passwords alone wait: for threads that check them.
 
 mod account;
 mod cache;

@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::departure::caught_up;
 use super::options::unknown_service;
 use super::roles::{self, RoleEntry};
-use super::{
-    Authority, Control, Fault, Listed, Plan, Profile, Search, Seen, draw, find, members, profile,
-};
+use super::{Authority, Control, Fault, Listed, Plan, Profile, Search, Seen, draw, find, members, profile};
 use crate::model::{
     Act, Area, Binding, Group, Id, Power, Principal, RoleId, Subject, Tenant, TenantId, Timestamp,
 };

@@ -10,6 +10,8 @@ use crate::config::AuditSettings;
 use crate::control::Control;
 use crate::model::Timestamp;
 
+use super::vital::{Vitals, vital};
+
 /// The running tasks.
 pub struct Keepers {
     stop: watch::Sender<bool>,
@@ -17,7 +19,7 @@ pub struct Keepers {
 }
 
 impl Keepers {
-    pub fn start(control: &Arc<Control>, audit: &AuditSettings) -> Self {
+    pub fn start(control: &Arc<Control>, audit: &AuditSettings, vitals: &Vitals) -> Self {
         let (stop, stopped) = watch::channel(false);
         let end = || {
             let mut stopped = stopped.clone();
@@ -29,12 +31,16 @@ impl Keepers {
         let (uses, end_of_uses) = (control.clone(), end());
         let (incidents, end_of_incidents) = (control.clone(), end());
         let mut tasks = vec![
-            tokio::spawn(async move { uses.keep_uses(Timestamp::now, end_of_uses).await }),
-            tokio::spawn(async move { incidents.keep_incidents(Timestamp::now, end_of_incidents).await }),
+            vital(vitals.part("the task that writes down uses of tokens"), async move {
+                uses.keep_uses(Timestamp::now, end_of_uses).await;
+            }),
+            vital(vitals.part("the task that writes refusals to the audit log"), async move {
+                incidents.keep_incidents(Timestamp::now, end_of_incidents).await;
+            }),
         ];
         if let Some(retention) = audit.retention {
             let (old, end) = (control.clone(), end());
-            tasks.push(tokio::spawn(async move {
+            tasks.push(vital(vitals.part("the task that cuts off the audit log"), async move {
                 old.keep_retention(retention, Timestamp::now, end).await;
             }));
         }

@@ -33,7 +33,7 @@ use certificates::Watched;
 use door::TlsDoor;
 use keepers::Keepers;
 use plane::Plane;
-use vital::{Lost, Vitals};
+use vital::{Lost, Vitals, vital};
 
 /// Who the first super admin of an empty store will be.
 #[derive(Clone, Default)]
@@ -87,17 +87,21 @@ impl Gateway {
         let (stop_admin, admin_stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
         let (uses, reporter) = (control.uses(), control.reporter());
-        let orders = plane::Orders { stopped, drain: settings.drain, vitals, uses, checker, reporter };
+        let orders =
+            plane::Orders { stopped, drain: settings.drain, vitals: vitals.clone(), uses, checker, reporter };
         let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &orders)?;
         let tasks = vec![
             following,
             tokio::spawn(show_snapshot(published.clone(), metrics.clone())),
             tokio::spawn(certificates::watch(watched.clone(), metrics.clone())),
-            tokio::spawn(control::issuers::keep(control.clone(), fetcher)),
-            tokio::spawn(sweep_sessions(control.clone())),
+            vital(
+                vitals.part("the task that fetches the keys of issuers"),
+                control::issuers::keep(control.clone(), fetcher),
+            ),
+            vital(vitals.part("the task that deletes old sessions"), sweep_sessions(control.clone())),
         ];
 
-        let keepers = Keepers::start(&control, &settings.audit);
+        let keepers = Keepers::start(&control, &settings.audit, &vitals);
         let ready = Arc::new(AtomicBool::new(true));
         metrics.set_ready(true);
         let admin_task = {
