@@ -114,4 +114,6 @@ fn access<'s>(
 }
 
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod tests;

@@ -113,7 +113,9 @@ impl Cache {
         context.update(tenant.as_bytes());
         // No tenant has this byte in its name.
         context.update(&[b'/', kind]);
-        parts.iter().for_each(|part| context.update(part));
+        for part in parts {
+            context.update(part);
+        }
         let mut bytes = [0; SHA256_OUTPUT_LEN];
         bytes.copy_from_slice(context.finish().as_ref());
         bytes

@@ -95,10 +95,9 @@ impl Gateway {
             tokio::spawn(show_snapshot(published.clone(), metrics.clone())),
             tokio::spawn(certificates::watch(watched.clone(), metrics.clone())),
             vital(
-                vitals.part("the task that fetches the keys of issuers"),
+                vitals.part("the task that fetches keys"),
                 control::issuers::keep(control.clone(), fetcher),
             ),
-            vital(vitals.part("the task that deletes old sessions"), sweep_sessions(control.clone())),
         ];
 
         let keepers = Keepers::start(&control, &settings.audit, &vitals);
@@ -358,18 +357,6 @@ fn wiring(
         ready: Box::new(move || ready.load(Ordering::Relaxed)),
         metrics: Box::new(move || metrics.render()),
         listeners: shown_listeners(settings, listeners),
-    }
-}
-
-/// How often sessions that are over are deleted. Nobody is let in by one in between.
-const SWEEP: Duration = Duration::from_secs(10 * 60);
-
-async fn sweep_sessions(control: Arc<Control>) {
-    loop {
-        tokio::time::sleep(SWEEP).await;
-        if let Err(error) = control.sweep_sessions(Timestamp::now()).await {
-            tracing::warn!(%error, "sessions that are over could not be deleted");
-        }
     }
 }
 

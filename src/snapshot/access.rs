@@ -157,7 +157,7 @@ impl Effective {
                 Some(services) => at.extend(services.iter().map(|service| (service, rights.data))),
             }
         }
-        at.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        at.sort_unstable_by_key(|(service, _)| *service);
         at.dedup_by(|(service, grants), (before, held)| {
             let same = service == before;
             if same {
