@@ -114,6 +114,66 @@ fn access<'s>(
 }
 
 #[cfg(test)]
-mod late;
-#[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod late {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::{by_password, unchanged};
+    use crate::model::{Id, Member, OrgId, Principal, Tenant, TenantId, Timestamp, User, UserName};
+    use crate::snapshot::{Routes, Snapshot};
+
+    fn id(number: u8) -> Id {
+        Id::from_random([number; 16])
+    }
+
+    #[test]
+    fn a_checked_password_counts_for_the_account_as_it_is_by_then_and_holds_no_old_tenant() {
+        let (tenant, at) = (TenantId::parse("a").expect("an id"), Timestamp::from_seconds(1));
+        let user = User {
+            id: id(1),
+            name: UserName::parse("ann").expect("a name"),
+            first_name: String::new(),
+            last_name: String::new(),
+            password_hash: None,
+            super_admin: false,
+            disabled: false,
+            restricted: false,
+            created_at: at,
+            updated_at: at,
+        };
+        let member = |nth| Member {
+            tenant: tenant.clone(),
+            principal: Principal::User(id(nth)),
+            groups: BTreeMap::new(),
+            created_at: at,
+        };
+        let mut before = Snapshot::empty(Routes::new(&[]).into());
+        before.put(Tenant::new(tenant.clone(), OrgId::nth(&tenant, 1), at).into(), 1);
+        before.put(user.clone().into(), 1);
+        before.put(member(1).into(), 1);
+        let account = before.accounts.get(&id(1)).expect("the user").clone();
+        let identity = by_password(&before, &account, "a").expect("access");
+        assert!(identity.holds(&before));
+        let version = Arc::downgrade(before.tenants.get("a").expect("the tenant"));
+        let address = before.tenants.get("a").map(|tenant| tenant.id.as_str().as_ptr());
+
+        let mut later = before.clone();
+        later.put(member(2).into(), 2);
+        drop(before);
+        assert!(version.upgrade().is_none(), "nobody reads the old version any more");
+        assert!(!identity.holds(&later));
+        let renamed =
+            Tenant { name: "A".to_owned(), ..Tenant::new(tenant.clone(), OrgId::nth(&tenant, 1), at) };
+        later.put(renamed.into(), 3);
+        assert_eq!(later.tenants.get("a").map(|tenant| tenant.id.as_str().as_ptr()), address);
+
+        assert!(by_password(&later, &account, "a").is_ok());
+        let mut stripped = later.clone();
+        stripped.put(User { super_admin: true, ..user }.into(), 4);
+        assert!(by_password(&stripped, &account, "a").is_err(), "it has changed meanwhile");
+        assert!(unchanged(&stripped, &account).is_none());
+    }
+}

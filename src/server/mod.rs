@@ -86,9 +86,8 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
-        let (uses, reporter) = (control.uses(), control.reporter());
-        let orders =
-            plane::Orders { stopped, drain: settings.drain, vitals: vitals.clone(), uses, checker, reporter };
+        let (uses, reporter, drain) = (control.uses(), control.reporter(), settings.drain);
+        let orders = plane::Orders { stopped, drain, vitals: vitals.clone(), uses, checker, reporter };
         let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &orders)?;
         let tasks = vec![
             following,
