@@ -24,15 +24,16 @@
 //!    (`proxy::handle`; `tests/lifecycle.rs`: services change under load).
 //! 3. Nothing reaches an upstream without an [`auth::Permit`], and only [`auth::permit()`] makes
 //!    one (the doc test on `Permit` shows that forging one does not compile).
-//! 4. Nothing is written except through [`control`], which checks, commits, and answers when the
-//!    write is live (`tests/admin.rs`).
+//! 4. Nothing is written except through [`control`], which checks, commits, audits, and answers when
+//!    the write is live (`tests/admin.rs`, `tests/audit.rs`).
 //! 5. What was judged is what is forwarded (`tests/target.rs`, `tests/headers.rs`).
 //! 6. What does not parse denies; a bad reload keeps the last good one (`tests/tls.rs`,
 //!    `tests/lifecycle.rs`).
 //! 7. Secrets are stored as hashes, compared in constant time, and have no `Debug`
 //!    (`tests/leaks.rs`: all output is searched for planted secrets).
 //! 8. An admin write is live on the answering node when its response is sent (`tests/admin.rs`).
-//! 9. A cached verdict dies with its credential, its key and its tenant (`tests/tokens.rs`).
+//! 9. A cached verdict dies with its credential, its key and its tenant (`tests/tokens.rs`;
+//!    `auth/tests.rs` and `auth/account/tests.rs` against raw records).
 
 // These panic when nobody reads: `cli::show` writes.
 #![warn(clippy::print_stderr, clippy::print_stdout)]

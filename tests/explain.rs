@@ -132,6 +132,8 @@ async fn cases(stage: &Stage) -> Vec<Case> {
         case("a wrong method", (ACME, PUSH), all("acme"), (405, "target")),
         case("no credential", (ACME, QUERY), None, (401, "credential")),
         case("no scheme of ours", (ACME, QUERY), Some("Digest a=b".to_owned()), (401, "credential")),
+        case("two credentials", (ACME, QUERY), Some("Bearer a, Bearer b".to_owned()), (400, "credential")),
+        case("an empty credential", (ACME, QUERY), Some(String::new()), (401, "credential")),
         case("an expired token", (ACME, QUERY), bearer(&expired), (401, "identity")),
         case("an unknown key", (ACME, QUERY), bearer(&token(&stranger, "acme")), (401, "identity")),
         case("a revoked API token", (ACME, QUERY), bearer(&revoked), (401, "identity")),

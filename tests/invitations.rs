@@ -146,6 +146,8 @@ async fn nobody_invites_to_more_than_they_have() {
     ] {
         as_host(more.clone()).await.refused(403);
     }
+    let nowhere = json!({"email": "a@x.de", "roles": [{"id": readers, "services": ["nowhere"]}]});
+    as_host(nowhere).await.flaws(&["roles[0].services"]);
     assert_eq!(stage.get(&acme("invitations/search")).await["total"], 0);
     let own = json!({"email": "a@x.de", "roles": [{"id": readers, "services": ["loki"]}], "groups": [weak]});
     as_host(own.clone()).await.done(201);

@@ -73,6 +73,34 @@ async fn strangers_make_no_series() {
     door.running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_back_end_sees_a_session_of_the_admin_port() {
+    let forge = Forge::new(KeypairKind::Ed25519);
+    let door = Door::with(&forge, &["acme"]).await;
+    let token = forge.claims(&good("acme").to_string());
+    let cookies = "theirs=1; tenantry=tns_planted; JWT=tns_planted; __Host-tenantry=tns_planted";
+    let lines =
+        format!("Authorization: Bearer {token}\r\nCookie: {cookies}\r\nCookie: JWT=\"tns_planted\"\r\n");
+    assert_eq!(status(&door.ask("GET /t/acme/x", "a", &lines).await), 200);
+    assert_eq!(door.upstream.last().header("cookie"), ["theirs=1"]);
+
+    let uri = format!("http://{}/t/acme/x", door.address());
+    let request = Request::get(uri).header("authorization", format!("Bearer {token}"));
+    let request =
+        request.header("cookie", "tenantry=tns_planted").header("cookie", "a=1").header("cookie", "b=2");
+    let answer = h2::send(door.address(), request.body(()).expect("a request")).await;
+    assert_eq!(answer.expect("an answer").status, 200);
+    assert_eq!(door.upstream.last().header("cookie"), ["a=1; b=2"]);
+
+    let request = format!(
+        "POST /t/acme/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\
+         Trailer: Cookie, X-Sum\r\nConnection: close\r\n\r\n0\r\nCookie: tenantry=tns_planted\r\nX-Sum: 1\r\n\r\n"
+    );
+    assert_eq!(status(&door.raw(&request).await), 200);
+    assert_eq!(door.upstream.last().trailers.to_lowercase().trim(), "x-sum: 1");
+    door.running.stop().await;
+}
+
 /// The real program, told to say all that it has to say.
 struct Program {
     child: Child,

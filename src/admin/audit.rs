@@ -42,9 +42,9 @@ pub(super) fn about(id: String, search: AuditSearch) -> AuditSearch {
     AuditSearch { filter: AuditFilter { id: Some(id), ..search.filter }, ..search }
 }
 
-/// Searches the log, the newest entry first: every change, every failed sign-in, every write that was
-/// refused to somebody who was recognised. Refusals that come within the same second and are alike
-/// are one entry. A page costs the same wherever it lies, with or without `startDate` and `endDate`;
+/// Searches the log, the newest entry first: every change, every failed sign-in (at the data plane
+/// those by password alone), every write that was refused to somebody who was recognised. Refusals
+/// that come within the same second and are alike are one entry. A page costs the same wherever it lies, with or without `startDate` and `endDate`;
 /// other parameters have all entries of that time looked through.
 #[utoipa::path(
     get, path = "/api/v1/auditlogs/search", tag = "audit", params(PageQuery, FilterQuery),

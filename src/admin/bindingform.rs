@@ -105,8 +105,8 @@ pub(super) struct Form {
     #[schema(value_type = words::RoleId)]
     role_id: String,
     /// The names of the only services at which the role shall hold: 1 to 64. It then gives its
-    /// permissions on data there, and none on records. A name that the configuration does not have
-    /// gives nothing. Everywhere when left out.
+    /// permissions on data there, and none on records. The configuration has to have them.
+    /// Everywhere when left out.
     #[schema(value_type = Option<Vec<words::ServiceName>>, min_items = 1, max_items = 64)]
     services: Option<BTreeSet<String>>,
     /// Nothing, or empty: there are no namespaces here.

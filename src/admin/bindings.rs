@@ -74,7 +74,8 @@ impl<S: Sync> FromRequestParts<S> for Asked {
 #[utoipa::path(
     post, path = "/api/v1/{tenant}/bindings", tag = "bindings", params(InTenant), request_body = Form,
     responses((status = 200, description = "The binding.", body = Shown,
-        headers(("ETag" = String, description = "Its version."), ("Location" = String, description = "Its path."))))
+        headers(("ETag" = String, description = "Its version."), ("Location" = String, description = "Its path."))),
+        (status = 409, description = "They have 256 bindings in the tenant already."))
 )]
 pub(super) async fn create(
     Caller(authority): Caller,
@@ -93,7 +94,8 @@ pub(super) async fn create(
 #[utoipa::path(
     post, path = "/api/v1/{tenant}/bindings/bulk", tag = "bindings", params(InTenant),
     request_body(content = Vec<Form>, description = "At most 1000."),
-    responses((status = 200, description = "The bindings, in their order.", body = Vec<Shown>))
+    responses((status = 200, description = "The bindings, in their order.", body = Vec<Shown>),
+        (status = 409, description = "Somebody would have more than 256 bindings in the tenant."))
 )]
 pub(super) async fn create_all(
     Caller(authority): Caller,

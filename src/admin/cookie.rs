@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::problem::Refusal;
-use crate::model::Secret;
+use crate::model::{SESSION_COOKIES, Secret};
 
 /// How people sign in at this port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,8 @@ const KESTRA: &str = "JWT";
 
 impl Sessions {
     const fn name(&self) -> &'static str {
-        if self.secure { "__Host-tenantry" } else { "tenantry" }
+        let [plain, secure] = SESSION_COOKIES;
+        if self.secure { secure } else { plain }
     }
 
     /// The `Set-Cookie` that makes a browser show the ticket.

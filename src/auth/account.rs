@@ -47,7 +47,7 @@ impl Bearer {
             tenant: tenant.id.clone(),
             effective,
             credential: token.id.to_string().into(),
-            basis: Basis::Token { token, account, tenant },
+            basis: Basis::Token { token, account, tenant: Arc::downgrade(tenant) },
             fixed_deadline: u64::MAX,
         })
     }
@@ -79,12 +79,16 @@ pub async fn sign_in(
     account.cloned().ok_or(Refused::Wrong)
 }
 
+/// An account as it is now, if nothing about it has changed: while its password waited to be checked,
+/// that may have ceased to count, and so may the account.
+pub fn unchanged<'s>(snapshot: &'s Snapshot, account: &Account) -> Option<&'s Arc<Account>> {
+    let now = snapshot.accounts.get(&account.principal.id());
+    now.filter(|now| now.version == account.version)
+}
+
 /// The identity of a user whose password was right.
-pub(super) fn by_password(
-    snapshot: &Snapshot,
-    account: Arc<Account>,
-    tenant: &str,
-) -> Result<Identity, Failure> {
+pub(super) fn by_password(snapshot: &Snapshot, account: &Account, tenant: &str) -> Result<Identity, Failure> {
+    let account = unchanged(snapshot, account).ok_or(Failure::Password)?.clone();
     if account.disabled {
         return Err(Failure::Disabled);
     }
@@ -93,17 +97,83 @@ pub(super) fn by_password(
         tenant: tenant.id.clone(),
         effective,
         credential: Box::default(),
-        basis: Basis::Password { account, tenant },
+        basis: Basis::Password { account, tenant: Arc::downgrade(tenant) },
         fixed_deadline: u64::MAX,
     })
 }
 
 /// A tenant, and what an account may do there.
-fn access(snapshot: &Snapshot, account: &Account, tenant: &str) -> Result<(Arc<Tenant>, Effective), Failure> {
+fn access<'s>(
+    snapshot: &'s Snapshot,
+    account: &Account,
+    tenant: &str,
+) -> Result<(&'s Arc<Tenant>, Effective), Failure> {
     let tenant = snapshot.tenants.get(tenant).ok_or(Failure::OtherTenant)?;
     let effective = tenant.access.rights(account.principal.id()).ok_or(Failure::OtherTenant)?;
-    Ok((tenant.clone(), effective))
+    Ok((tenant, effective))
 }
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod late {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::{by_password, unchanged};
+    use crate::model::{Id, Member, OrgId, Principal, Tenant, TenantId, Timestamp, User, UserName};
+    use crate::snapshot::{Routes, Snapshot};
+
+    fn id(number: u8) -> Id {
+        Id::from_random([number; 16])
+    }
+
+    #[test]
+    fn a_checked_password_counts_for_the_account_as_it_is_by_then_and_holds_no_old_tenant() {
+        let (tenant, at) = (TenantId::parse("a").expect("an id"), Timestamp::from_seconds(1));
+        let user = User {
+            id: id(1),
+            name: UserName::parse("ann").expect("a name"),
+            first_name: String::new(),
+            last_name: String::new(),
+            password_hash: None,
+            super_admin: false,
+            disabled: false,
+            restricted: false,
+            created_at: at,
+            updated_at: at,
+        };
+        let member = |nth| Member {
+            tenant: tenant.clone(),
+            principal: Principal::User(id(nth)),
+            groups: BTreeMap::new(),
+            created_at: at,
+        };
+        let mut before = Snapshot::empty(Routes::new(&[]).into());
+        before.put(Tenant::new(tenant.clone(), OrgId::nth(&tenant, 1), at).into(), 1);
+        before.put(user.clone().into(), 1);
+        before.put(member(1).into(), 1);
+        let account = before.accounts.get(&id(1)).expect("the user").clone();
+        let identity = by_password(&before, &account, "a").expect("access");
+        assert!(identity.holds(&before));
+        let version = Arc::downgrade(before.tenants.get("a").expect("the tenant"));
+        let address = before.tenants.get("a").map(|tenant| tenant.id.as_str().as_ptr());
+
+        let mut later = before.clone();
+        later.put(member(2).into(), 2);
+        drop(before);
+        assert!(version.upgrade().is_none(), "nobody reads the old version any more");
+        assert!(!identity.holds(&later));
+        let renamed =
+            Tenant { name: "A".to_owned(), ..Tenant::new(tenant.clone(), OrgId::nth(&tenant, 1), at) };
+        later.put(renamed.into(), 3);
+        assert_eq!(later.tenants.get("a").map(|tenant| tenant.id.as_str().as_ptr()), address);
+
+        assert!(by_password(&later, &account, "a").is_ok());
+        let mut stripped = later.clone();
+        stripped.put(User { super_admin: true, ..user }.into(), 4);
+        assert!(by_password(&stripped, &account, "a").is_err(), "it has changed meanwhile");
+        assert!(unchanged(&stripped, &account).is_none());
+    }
+}

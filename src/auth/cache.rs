@@ -10,12 +10,12 @@ use quick_cache::Weighter;
 use quick_cache::unsync::Cache as Bounded;
 
 use super::identity::Identity;
-use crate::model::Timestamp;
+use crate::model::{Secret, Timestamp};
 use crate::snapshot::Snapshot;
 
 pub(super) type Digest = [u8; SHA256_OUTPUT_LEN];
 
-/// Memory that an entry takes besides its tenant's name, rounded up.
+/// Memory that an entry takes besides its tenant's name and its rights at single services, rounded up.
 const ENTRY_BYTES: u64 = 256;
 
 /// A bounded cache. Not shared: each thread verifies for itself.
@@ -39,7 +39,8 @@ struct Weight;
 
 impl Weighter<Digest, Entry> for Weight {
     fn weight(&self, _: &Digest, entry: &Entry) -> u64 {
-        ENTRY_BYTES + entry.identity.tenant.as_str().len() as u64
+        let Identity { tenant, effective, .. } = &*entry.identity;
+        ENTRY_BYTES + (tenant.as_str().len() + size_of_val(&*effective.at)) as u64
     }
 }
 
@@ -81,27 +82,40 @@ impl Cache {
         None
     }
 
-    /// SHA-256 of this cache's own key, the tenant, the network if it counts, and the whole
-    /// credential: the cache holds no credential, its digests are worth nothing to who reads them,
-    /// and two credentials never share an entry, nor do two tenants of one credential.
-    pub(super) fn digest(&self, tenant: &str, network: Option<IpAddr>, credential: &[u8]) -> Digest {
+    /// SHA-256 of this cache's own key, the tenant and the token: the cache holds no credential, its
+    /// digests are worth nothing to who reads them, and two tokens never share an entry, nor do two
+    /// tenants of one token. However a token is sent, it has one entry.
+    pub(super) fn digest_of_token(&self, tenant: &str, token: &str) -> Digest {
+        self.digest(tenant, b'0', &[token.as_bytes()])
+    }
+
+    /// The same of a user's password, and of the network that it comes from.
+    pub(super) fn digest_of_password(
+        &self,
+        tenant: &str,
+        network: IpAddr,
+        user: &str,
+        password: &Secret,
+    ) -> Digest {
+        let user = user.to_lowercase();
+        let length = (user.len() as u64).to_be_bytes();
+        let rest = [&length, user.as_bytes(), password.reveal().as_bytes()];
+        match network {
+            IpAddr::V4(network) => self.digest(tenant, b'4', &[&network.octets(), rest[0], rest[1], rest[2]]),
+            IpAddr::V6(network) => self.digest(tenant, b'6', &[&network.octets(), rest[0], rest[1], rest[2]]),
+        }
+    }
+
+    /// `kind` tells how long the parts are before the last.
+    fn digest(&self, tenant: &str, kind: u8, parts: &[&[u8]]) -> Digest {
         let mut context = Context::new(&SHA256);
         context.update(&self.key);
         context.update(tenant.as_bytes());
-        // No tenant has this byte in its name; the next one tells how many follow before the credential.
-        context.update(b"/");
-        match network {
-            None => context.update(b"0"),
-            Some(IpAddr::V4(network)) => {
-                context.update(b"4");
-                context.update(&network.octets());
-            }
-            Some(IpAddr::V6(network)) => {
-                context.update(b"6");
-                context.update(&network.octets());
-            }
+        // No tenant has this byte in its name.
+        context.update(&[b'/', kind]);
+        for part in parts {
+            context.update(part);
         }
-        context.update(credential);
         let mut bytes = [0; SHA256_OUTPUT_LEN];
         bytes.copy_from_slice(context.finish().as_ref());
         bytes

@@ -8,6 +8,8 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 
 /// More members than this is no token.
 const MAX_MEMBERS: usize = 64;
+/// More scopes than this is no token: each is compared with all that there are.
+const MAX_SCOPES: usize = 256;
 /// The greatest integer that every JSON reader agrees on (RFC 8259 §6).
 const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
 
@@ -85,13 +87,16 @@ pub fn claims<'a>(json: &'a [u8], names: &Names<'_>) -> Option<Claims<'a>> {
             claims.tenant = Some(text(value.clone())?);
         }
         if Some(name) == names.scopes {
-            claims.scopes = Some(match value.clone() {
+            let scopes: Vec<_> = match value.clone() {
                 Value::Text(one) => {
-                    one.split_ascii_whitespace().map(|scope| scope.to_owned().into()).collect()
+                    let scopes = one.split_ascii_whitespace().take(MAX_SCOPES + 1);
+                    scopes.map(|scope| scope.to_owned().into()).collect()
                 }
                 Value::Texts(many) => many,
                 Value::Date(_) | Value::Other => return None,
-            });
+            };
+            claims.scopes = Some(scopes).filter(|scopes| scopes.len() <= MAX_SCOPES);
+            claims.scopes.as_ref()?;
         }
         match name {
             "exp" => claims.exp = Some(date(value)?),
@@ -244,6 +249,18 @@ mod tests {
 
     fn named(tenant: &str) -> Names<'_> {
         Names { tenant, scopes: Some("scope") }
+    }
+
+    #[test]
+    fn scopes_are_few() {
+        let names = named("sub");
+        let of = |scopes: String| format!(r#"{{"scope":{scopes}}}"#);
+        let text = |count: usize| of(format!("{:?}", "a ".repeat(count)));
+        let list = |count: usize| of(format!("{:?}", vec!["a"; count]));
+        for form in [&text as &dyn Fn(usize) -> String, &list] {
+            assert!(claims(form(MAX_SCOPES).as_bytes(), &names).is_some());
+            assert!(claims(form(MAX_SCOPES + 1).as_bytes(), &names).is_none());
+        }
     }
 
     #[test]

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
+
+use super::account;
 use super::identity::Identity;
-use super::token::{Failure, Shown, shown};
-use super::{account, bearer, verify};
+use super::token::{Failure, Shown, shown, sole};
 use crate::model::{Ticket, TicketKind, Timestamp};
 use crate::snapshot::{Account, Snapshot};
 
@@ -18,8 +20,8 @@ pub enum Scheme {
 }
 
 /// What a credential says without anybody having checked it.
-pub fn scheme(credential: &[u8]) -> Result<Scheme, Failure> {
-    Ok(match shown(credential)? {
+pub fn scheme(credential: &HeaderValue) -> Result<Scheme, Failure> {
+    Ok(match shown(sole(credential)?.as_bytes())? {
         Shown::Password(..) => Scheme::Password,
         Shown::Token(text) if Ticket::claimed(TicketKind::ApiToken, &text) => Scheme::ApiToken,
         Shown::Token(_) => Scheme::Jwt,
@@ -27,23 +29,20 @@ pub fn scheme(credential: &[u8]) -> Result<Scheme, Failure> {
 }
 
 /// Who a token makes in a tenant, as [`super::authenticate`] decides without its cache. None for a
-/// password: checking one costs its user an attempt.
+/// password: checking one costs its user an attempt. No keys are fetched for it.
 pub fn identify(
     snapshot: &Snapshot,
-    credential: &[u8],
+    credential: &HeaderValue,
     tenant: &str,
     now: Timestamp,
 ) -> Result<Option<Identity>, Failure> {
-    match shown(credential)? {
+    match shown(sole(credential)?.as_bytes())? {
         Shown::Password(..) => Ok(None),
-        Shown::Token(text) if Ticket::claimed(TicketKind::ApiToken, &text) => {
-            bearer(snapshot, &text, now)?.identity(snapshot, tenant).map(Some)
-        }
-        Shown::Token(text) => verify(snapshot, &text, Some(tenant), now).map(Some),
+        Shown::Token(text) => super::identify(snapshot, &text, tenant, now, |_| ()).map(Some),
     }
 }
 
 /// Who an account would be in a tenant once its password had been found right.
 pub fn assume(snapshot: &Snapshot, account: &Arc<Account>, tenant: &str) -> Result<Identity, Failure> {
-    account::by_password(snapshot, account.clone(), tenant)
+    account::by_password(snapshot, account, tenant)
 }

@@ -1,7 +1,7 @@
 //! A caller who is known, and upon what that stands: a verdict that can be kept falls with any part
 //! of its basis.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::model::TenantId;
 use crate::snapshot::{Account, Effective, Key, Snapshot, Tenant, Token};
@@ -19,14 +19,15 @@ pub struct Identity {
     pub(super) fixed_deadline: u64,
 }
 
-/// Upon what an identity stands.
+/// Upon what an identity stands. Of the tenant, which can be large and has a new version after every
+/// write that concerns it, no version is kept alive.
 pub enum Basis {
     /// A trusted key vouches for the caller; the tenant's own roles may say what it may do.
-    Key { key: Arc<Key>, tenant: Option<Arc<Tenant>> },
+    Key { key: Arc<Key>, tenant: Option<Weak<Tenant>> },
     /// An API token of an account.
-    Token { token: Arc<Token>, account: Arc<Account>, tenant: Arc<Tenant> },
+    Token { token: Arc<Token>, account: Arc<Account>, tenant: Weak<Tenant> },
     /// A user's own password.
-    Password { account: Arc<Account>, tenant: Arc<Tenant> },
+    Password { account: Arc<Account>, tenant: Weak<Tenant> },
 }
 
 impl Identity {
@@ -41,11 +42,16 @@ impl Identity {
     /// Whether all that this stands upon is the very same in `snapshot`.
     pub(super) fn holds(&self, snapshot: &Snapshot) -> bool {
         let id = self.tenant.as_str();
-        let same_tenant = |tenant: &Arc<Tenant>| same(snapshot.tenants.get(id), tenant);
+        let same_tenant = |tenant: &Weak<Tenant>| {
+            // What is held weakly is freed, but its address is not given to another.
+            snapshot.tenants.get(id).is_some_and(|now| Arc::as_ptr(now) == tenant.as_ptr())
+        };
         let same_account =
             |account: &Arc<Account>| same(snapshot.accounts.get(&account.principal.id()), account);
         match &self.basis {
-            Basis::Key { key, tenant } => snapshot.keys.holds(key) && tenant.as_ref().is_none_or(same_tenant),
+            Basis::Key { key, tenant } => {
+                snapshot.keys.holds(key, id) && tenant.as_ref().is_none_or(same_tenant)
+            }
             Basis::Token { token, account, tenant } => {
                 same(snapshot.tokens.get(&token.id), token) && same_account(account) && same_tenant(tenant)
             }

@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519) in compact serialization (RFC 7515 §7.1), checked against the trusted
 //! keys. What is cheap decides first; the signature is checked last, and only when all else holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,12 +22,24 @@ struct Parts<'a> {
 }
 
 /// Checks a token against the trusted keys. With a `tenant`, a token for another one is refused
-/// before its signature costs anything.
+/// before its signature costs anything. An issuer that knows none of its keys is told that one is
+/// missed.
 pub fn verify(
     snapshot: &Snapshot,
     token: &str,
     tenant: Option<&str>,
     now: Timestamp,
+) -> Result<Identity, Failure> {
+    check(snapshot, token, tenant, now, |issuer| snapshot.keys.miss(tenant, issuer))
+}
+
+/// As [`verify`], with `missed` to be told the issuer's name.
+pub(super) fn check(
+    snapshot: &Snapshot,
+    token: &str,
+    tenant: Option<&str>,
+    now: Timestamp,
+    missed: impl FnOnce(&str),
 ) -> Result<Identity, Failure> {
     let keys = &snapshot.keys;
     let parts = split(token)?;
@@ -39,7 +51,7 @@ pub fn verify(
     let key = match &header.kid {
         Some(kid) => match keys.find(tenant, kid) {
             Some(key) => key,
-            None => issued(keys, tenant, kid, parts.payload)?,
+            None => issued(keys, tenant, kid, parts.payload, missed)?,
         },
         None => keys.fallback().ok_or(Failure::NoKeyId)?,
     };
@@ -78,13 +90,17 @@ fn issued<'k>(
     tenant: Option<&str>,
     kid: &str,
     payload: &str,
+    missed: impl FnOnce(&str),
 ) -> Result<&'k Arc<Key>, Failure> {
     if keys.issuers().is_empty() {
         return Err(Failure::UnknownKey);
     }
     let payload = decode(payload)?;
     let issuer = claims::issuer(&payload).ok_or(Failure::Malformed)?.ok_or(Failure::UnknownKey)?;
-    keys.issued(tenant, &issuer, kid).ok_or(Failure::UnknownKey)
+    keys.issued(tenant, &issuer, kid).ok_or_else(|| {
+        missed(&issuer);
+        Failure::UnknownKey
+    })
 }
 
 /// What a token may do: what its key gives, narrowed to the token's own scopes where the key has
@@ -95,13 +111,13 @@ fn rights(
     key: &Key,
     claims: &Claims<'_>,
     tenant: &TenantId,
-) -> Result<(Rights, Option<Arc<Tenant>>), Failure> {
+) -> Result<(Rights, Option<Weak<Tenant>>), Failure> {
     let (rights, home) = match key.record.role {
         None => (Rights::on_data(key.record.grants), None),
         Some(RoleId::Managed(role)) => (role.rights(), None),
         Some(role @ RoleId::Custom(_)) => {
             let tenant = snapshot.tenants.get(tenant.as_str()).ok_or(Failure::OtherTenant)?;
-            (tenant.access.role(role), Some(tenant.clone()))
+            (tenant.access.role(role), Some(Arc::downgrade(tenant)))
         }
     };
     if key.record.scopes_claim.is_none() {

@@ -1,5 +1,5 @@
-//! Who is it, and may they? Pure over a snapshot and a time: no I/O, no clock, no HTTP beyond the
-//! header that carries the credential.
+//! Who is it, and may they? Decided from a snapshot and a time: no I/O, no clock, no HTTP beyond the
+//! header that carries the credential. Passwords alone wait: for threads that check them.
 
 mod account;
 mod cache;
@@ -18,7 +18,7 @@ mod report;
 mod tests;
 mod token;
 
-pub use account::{Bearer, bearer, sign_in};
+pub use account::{Bearer, bearer, sign_in, unchanged};
 pub use cache::Cache;
 pub use checker::{Attempt, Capacity, Checker, Expected, Refused};
 pub use identity::{Basis, Identity};
@@ -68,27 +68,41 @@ pub fn authenticate(
     address: IpAddr,
     now: Timestamp,
 ) -> Result<Reading, Failure> {
-    if credential.len() > token::MAX_CREDENTIAL {
-        return Err(Failure::TooLong);
-    }
-    let network = token::is_basic(credential).then(|| lockout::network(address));
-    let digest = cache.digest(tenant, network, credential);
+    let shown = token::shown(credential)?;
+    let digest = match &shown {
+        Shown::Token(text) => cache.digest_of_token(tenant, text),
+        Shown::Password(user, password) => {
+            cache.digest_of_password(tenant, lockout::network(address), user, password)
+        }
+    };
     if let Some(identity) = cache.get(&digest, snapshot, now) {
         return Ok(Reading::Known(identity));
     }
-    let identity = match token::shown(credential)? {
+    let text = match shown {
+        Shown::Token(text) => text,
         Shown::Password(user, password) => {
             let tenant = tenant.into();
             return Ok(Reading::Password(Box::new(Unchecked { user, password, address, tenant, digest })));
         }
-        Shown::Token(text) if Ticket::claimed(TicketKind::ApiToken, &text) => {
-            bearer(snapshot, &text, now)?.identity(snapshot, tenant)?
-        }
-        Shown::Token(text) => verify(snapshot, &text, Some(tenant), now)?,
     };
-    let identity = Rc::new(identity);
+    let missed = |issuer: &str| snapshot.keys.miss(Some(tenant), issuer);
+    let identity = Rc::new(identify(snapshot, &text, tenant, now, missed)?);
     cache.insert(digest, identity.clone(), snapshot);
     Ok(Reading::Known(identity))
+}
+
+/// Who a token makes in `tenant`. `missed` is told the name of an issuer whose keys lack the token's.
+fn identify(
+    snapshot: &Snapshot,
+    token: &str,
+    tenant: &str,
+    now: Timestamp,
+    missed: impl FnOnce(&str),
+) -> Result<Identity, Failure> {
+    match Ticket::claimed(TicketKind::ApiToken, token) {
+        true => bearer(snapshot, token, now)?.identity(snapshot, tenant),
+        false => jwt::check(snapshot, token, Some(tenant), now, missed),
+    }
 }
 
 /// The identity of a user whose password was found right.
@@ -99,7 +113,7 @@ pub fn admit(
     account: Arc<Account>,
     tenant: &str,
 ) -> Result<Rc<Identity>, Failure> {
-    let identity = Rc::new(account::by_password(snapshot, account, tenant)?);
+    let identity = Rc::new(account::by_password(snapshot, &account, tenant)?);
     cache.insert(checked.digest, identity.clone(), snapshot);
     Ok(identity)
 }

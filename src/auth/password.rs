@@ -5,6 +5,7 @@
 use argon2::Argon2;
 use argon2::password_hash::{self, PasswordHasher, PasswordVerifier};
 
+use super::token::is_token;
 use crate::model::Secret;
 
 /// What nobody's password is checked against when there is no user of that name, so that asking
@@ -41,6 +42,9 @@ impl Policy {
         }
         if text.len() > *max_bytes {
             broken.push(format!("a password has at most {max_bytes} bytes"));
+        }
+        if is_token(text) {
+            broken.push("a password does not look like a token: it would be taken for one".to_owned());
         }
         if text.to_lowercase() == user.to_lowercase() {
             broken.push("a password is not the user name".to_owned());
@@ -108,6 +112,10 @@ mod tests {
         assert_eq!(broken("aaa"), format!("{short}; {same}"));
         assert_eq!(broken("a"), short);
         assert_eq!(broken(""), short);
+        let token = "a password does not look like a token: it would be taken for one";
+        assert_eq!(broken("tnt_correct-horse"), token);
+        assert_eq!(broken("eyJcorrect.horse.battery"), token);
+        assert_eq!(broken("eyJcorrect.horse"), "");
     }
 
     #[test]

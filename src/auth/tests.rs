@@ -61,8 +61,8 @@ struct Token {
 enum Step {
     PutTenant(&'static str, u32),
     DeleteTenant(&'static str),
-    PutKey(&'static str, RawKey),
-    DeleteKey(&'static str),
+    PutKey((Option<&'static str>, &'static str), RawKey),
+    DeleteKey((Option<&'static str>, &'static str)),
     /// One of the tokens, at a tenant, for a permission, so many seconds on.
     Ask(prop::sample::Index, &'static str, prop::sample::Index, u64),
 }
@@ -80,13 +80,16 @@ enum Verdict {
 #[derive(Default)]
 struct Raw {
     tenants: BTreeMap<&'static str, u32>,
-    keys: BTreeMap<&'static str, RawKey>,
+    keys: BTreeMap<(Option<&'static str>, &'static str), RawKey>,
 }
 
 impl Raw {
     fn judge(&self, token: &Token, asked: &str, permission: Permission, now: u64) -> Verdict {
         let key = match token.kid {
-            Some(kid) => self.keys.get(kid),
+            Some(kid) => {
+                let own = self.keys.iter().find(|((owner, id), _)| (*owner, *id) == (Some(asked), kid));
+                own.map(|(_, key)| key).or_else(|| self.keys.get(&(None, kid)))
+            }
             None => self.keys.values().find(|key| key.fallback),
         };
         let Some(key) = key else { return Verdict::Unknown };
@@ -125,15 +128,17 @@ impl Raw {
                 self.tenants.remove(id);
                 Some(Change::Delete(RecordId::Tenant(tenant_id(id))))
             }
-            Step::PutKey(id, key) => {
+            Step::PutKey(at @ (owner, id), key) => {
                 let mut key = key.clone();
-                key.fallback &= !self.keys.iter().any(|(other, key)| other != id && key.fallback);
-                self.keys.insert(id, key.clone());
-                Some(Change::Put(record(id, &key).into()))
+                key.fallback &=
+                    owner.is_none() && !self.keys.iter().any(|(other, key)| other != at && key.fallback);
+                self.keys.insert(*at, key.clone());
+                Some(Change::Put(record(*owner, id, &key).into()))
             }
-            Step::DeleteKey(id) => {
-                self.keys.remove(id);
-                Some(Change::Delete(RecordId::Key(None, KeyId::parse(id).expect("an id"))))
+            Step::DeleteKey(at @ (owner, id)) => {
+                self.keys.remove(at);
+                let owner = owner.map(tenant_id);
+                Some(Change::Delete(RecordId::Key(owner, KeyId::parse(id).expect("an id"))))
             }
             Step::Ask(..) => None,
         }
@@ -144,11 +149,11 @@ fn tenant_id(text: &str) -> TenantId {
     TenantId::parse(text).expect("an id")
 }
 
-fn record(id: &str, key: &RawKey) -> TrustedKey {
+fn record(owner: Option<&str>, id: &str, key: &RawKey) -> TrustedKey {
     let scope = |ids: &Vec<&str>| TenantScope::Only(ids.iter().map(|id| tenant_id(id)).collect());
     TrustedKey {
         id: KeyId::parse(id).expect("an id"),
-        owner: None,
+        owner: owner.map(tenant_id),
         algorithm: Algorithm::EdDSA,
         public: public(key.pair),
         tenants: key.scope.as_ref().map_or(TenantScope::All, scope),
@@ -211,7 +216,8 @@ fn token() -> impl Strategy<Value = Token> {
 
 fn step() -> impl Strategy<Value = Step> {
     let tenant = || prop::sample::select(&TENANTS[..]);
-    let key = || prop::sample::select(vec!["k1", "k2"]);
+    let owner = || prop::sample::select(vec![None, None, Some("a"), Some("b")]);
+    let key = || (owner(), prop::sample::select(vec!["k1", "k2"]));
     prop_oneof![
         2 => (tenant(), 1..3_u32).prop_map(|(id, nth)| Step::PutTenant(id, nth)),
         1 => tenant().prop_map(Step::DeleteTenant),
@@ -287,6 +293,36 @@ proptest! {
 }
 
 #[test]
+fn a_token_has_one_entry_however_it_is_sent() {
+    use base64::engine::general_purpose::STANDARD;
+    let patterns = vec!["*"];
+    let key = RawKey {
+        pair: 0,
+        scope: None,
+        patterns,
+        issuer: None,
+        require_exp: false,
+        leeway: 0,
+        fallback: true,
+    };
+    let stored = Stored { version: 1, value: Record::Key(record(None, "k1", &key)) };
+    let snapshot = Snapshot::new(routes(), 1, [stored]);
+    let mut cache = Cache::new(64).expect("randomness");
+    let bearer = Token { pair: 0, kid: None, tenant: "a", issuer: None, exp: None }.credential();
+    let bearer = String::from_utf8(bearer).expect("text");
+    let text = bearer.strip_prefix("Bearer ").expect("a token");
+    let mut sent = vec![bearer.clone(), format!("bEARER   {text} ")];
+    sent.extend((0..20).map(|nth| format!("Basic {}", STANDARD.encode(format!("user{nth}:{text}")))));
+    for (nth, credential) in sent.iter().enumerate() {
+        let address = IpAddr::from([192, 0, 2, u8::try_from(nth).expect("few")]);
+        let now = Timestamp::from_seconds(NOW);
+        let read = authenticate(&snapshot, &mut cache, credential.as_bytes(), "a", address, now);
+        assert!(matches!(read, Ok(Reading::Known(_))), "{credential}");
+        assert_eq!(cache.len(), 1, "{credential}");
+    }
+}
+
+#[test]
 fn the_cache_holds_no_more_than_it_may_and_forgets_no_rule() {
     const BOUND: usize = 32;
     let key = RawKey {
@@ -298,7 +334,7 @@ fn the_cache_holds_no_more_than_it_may_and_forgets_no_rule() {
         leeway: 0,
         fallback: false,
     };
-    let stored = Stored { version: 1, value: Record::Key(record("k1", &key)) };
+    let stored = Stored { version: 1, value: Record::Key(record(None, "k1", &key)) };
     let snapshot = Snapshot::new(routes(), 1, [stored]);
     let mut cache = Cache::new(BOUND).expect("randomness");
     let mut ask = |exp: u64, asked: &str, now: u64| {

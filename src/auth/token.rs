@@ -16,7 +16,7 @@ use crate::model::{Secret, Ticket, TicketKind};
 pub(super) const MAX_TOKEN: usize = 16 * 1024;
 
 /// Longest credential: a token as the password of `Basic`, with room for a user name.
-pub(super) const MAX_CREDENTIAL: usize = MAX_TOKEN * 4 / 3 + 512;
+const MAX_CREDENTIAL: usize = MAX_TOKEN * 4 / 3 + 512;
 
 const BASIC_SCHEME: &[u8] = b"basic ";
 
@@ -126,9 +126,16 @@ pub fn credential(headers: &HeaderMap) -> Result<&HeaderValue, Failure> {
     match (values.next(), values.next()) {
         (None, _) => Err(Failure::Missing),
         (Some(_), Some(_)) => Err(Failure::Ambiguous),
-        (Some(value), None) if value.is_empty() => Err(Failure::Missing),
-        (Some(value), None) if memchr::memchr(b',', value.as_bytes()).is_some() => Err(Failure::Ambiguous),
-        (Some(value), None) => Ok(value),
+        (Some(value), None) => sole(value),
+    }
+}
+
+/// A value of `Authorization` that is one credential.
+pub(super) fn sole(value: &HeaderValue) -> Result<&HeaderValue, Failure> {
+    match value.as_bytes() {
+        [] => Err(Failure::Missing),
+        bytes if memchr::memchr(b',', bytes).is_some() => Err(Failure::Ambiguous),
+        _ => Ok(value),
     }
 }
 
@@ -148,6 +155,9 @@ pub fn is_basic(credential: &[u8]) -> bool {
 
 /// Reads a credential.
 pub(super) fn shown(credential: &[u8]) -> Result<Shown<'_>, Failure> {
+    if credential.len() > MAX_CREDENTIAL {
+        return Err(Failure::TooLong);
+    }
     let text = std::str::from_utf8(credential).map_err(|_| Failure::Scheme)?;
     let (scheme, rest) = text.split_once(' ').ok_or(Failure::Scheme)?;
     let rest = rest.trim_matches(' ');

@@ -3,13 +3,19 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::departure::caught_up;
+use super::options::unknown_service;
 use super::roles::{self, RoleEntry};
 use super::{Authority, Control, Fault, Listed, Plan, Profile, Search, Seen, draw, find, members, profile};
 use crate::model::{
     Act, Area, Binding, Group, Id, Power, Principal, RoleId, Subject, Tenant, TenantId, Timestamp,
 };
-use crate::snapshot::Effective;
+use crate::snapshot::{Access, Effective};
 use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored, within};
+
+/// Bindings that one user, service account or group can have in a tenant: whoever calls pays for all
+/// of theirs when their rights are summed up.
+pub(super) const MOST: usize = 256;
 
 /// A binding to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,13 +101,27 @@ impl Control {
         now: Timestamp,
     ) -> Result<Stored<Vec<BindingEntry>>, Fault> {
         let held = authority.require(&self.snapshot(), &tenant, power(Act::Create))?;
-        let giver = authority.clone();
+        let (giver, services, published) = (authority.clone(), self.services(), self.published.clone());
         self.write(authority, now, move |store| {
+            let live = caught_up(store, &published)?;
             let tenant = find::<Tenant>(store, &RecordId::Tenant(tenant.clone()))?;
             let expect = vec![(tenant.value.record_id(), Expect::Version(tenant.version))];
             let plan = Plan { expect, changes: Vec::new(), value: Vec::with_capacity(new.len()) };
-            let mut binder = Binder { store, tenant: &tenant, admitted: BTreeSet::new(), now, plan };
-            new.iter().try_for_each(|one| binder.bind(&giver, &held, one))?;
+            let mut binder = Binder {
+                store,
+                tenant: &tenant,
+                access: live.tenants.get(tenant.value.id.as_str()).map(|tenant| &tenant.access),
+                services: &services,
+                admitted: BTreeSet::new(),
+                made: BTreeMap::new(),
+                now,
+                plan,
+            };
+            for (nth, one) in new.iter().enumerate() {
+                // As the form tells of it: one alone has no place in a list.
+                let prefix = if new.len() == 1 { String::new() } else { format!("[{nth}].") };
+                binder.bind(&giver, &held, one, &prefix)?;
+            }
             Ok(binder.plan)
         })
         .await
@@ -167,17 +187,33 @@ impl Control {
 struct Binder<'a> {
     store: &'a Store,
     tenant: &'a Stored<Tenant>,
+    /// Who is bound in the tenant.
+    access: Option<&'a Access>,
+    /// The names of the services that there are.
+    services: &'a [String],
     /// Who has been given access already.
     admitted: BTreeSet<Id>,
+    /// How many bindings are planned, by their subjects.
+    made: BTreeMap<Id, usize>,
     now: Timestamp,
     plan: Plan<Vec<BindingEntry>>,
 }
 
 impl Binder<'_> {
-    fn bind(&mut self, giver: &Authority, held: &Effective, new: &NewBinding) -> Result<(), Fault> {
+    /// Plans one; what is wrong with its fields is told with `prefix` before them.
+    fn bind(
+        &mut self,
+        giver: &Authority,
+        held: &Effective,
+        new: &NewBinding,
+        prefix: &str,
+    ) -> Result<(), Fault> {
         let role = roles::entry(self.store, self.tenant, new.role)?;
         let services = new.services.as_ref().map(|names| names.iter().map(String::as_str));
         giver.require_cover(held, role.value.rights, services)?;
+        if let Some(message) = unknown_service(new.services.as_ref(), self.services) {
+            return Err(Fault::invalid(format!("{prefix}services"), message));
+        }
         if let RoleId::Custom(id) = new.role {
             let record = RecordId::Role(self.tenant.value.id.clone(), id);
             self.plan.expect.push((record, Expect::Version(role.version)));
@@ -187,6 +223,11 @@ impl Binder<'_> {
             HolderEntry::Group { id, .. } => Subject::Group(*id),
             HolderEntry::Account(profile) => subject(profile.principal),
         };
+        let made = self.made.entry(subject.id()).or_default();
+        if self.access.map_or(0, |access| access.bindings_of(subject.id())) + *made >= MOST {
+            return Err(too_many());
+        }
+        *made += 1;
         if let HolderEntry::Account(profile) = &holder
             && self.admitted.insert(profile.principal.id())
         {
@@ -219,6 +260,10 @@ impl Binder<'_> {
         self.plan.expect.push((profile.value.record(), Expect::Version(profile.version)));
         Ok(HolderEntry::Account(profile.value))
     }
+}
+
+fn too_many() -> Fault {
+    Fault::Conflict(format!("nobody has more than {MOST} bindings in a tenant: delete some, or use a group"))
 }
 
 /// Plans to give a role to somebody who is known to have access.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::acceptance::{Gift, give, raise};
 use super::departure::caught_up;
 use super::members;
+use super::options::unknown_service;
 use super::roles::{self, RoleEntry};
-use super::{Authority, Control, Fault, Listed, Plan, Search, Seen, draw, find, names, users};
+use super::{Authority, Control, Fault, Flaws, Listed, Plan, Search, Seen, draw, find, names, users};
 use crate::model::{
     Act, Area, Group, Id, Invitation, InvitationPlace, InvitationStatus, InvitedRole, Power, Principal,
     Secret, Tenant, TenantId, TicketKind, Timestamp, User, UserName,
@@ -98,12 +99,13 @@ impl Control {
             expires_at: Timestamp::from_millis(now.millis().saturating_add(good_for)),
             accepted_at: None,
         };
-        let (giver, published) = (authority.clone(), self.published.clone());
+        let (giver, published, services) = (authority.clone(), self.published.clone(), self.services());
         let made = self.write(authority, now, move |store| {
             let live = caught_up(store, &published)?;
             let tenant = find::<Tenant>(store, &RecordId::Tenant(invitation.tenant.clone()))?;
             let gift = Gift::whole(store, &tenant, &invitation)?;
             gift.covered_by(&live, &giver)?;
+            known_services(&invitation.roles, &services)?;
             match user_of(store, &invitation.email)? {
                 Some(user) => admitted(store, &gift, &invitation, user, now),
                 None if new.create_user => made_and_admitted(store, &gift, &invitation, now),
@@ -181,6 +183,17 @@ impl Control {
         .await?;
         Ok(())
     }
+}
+
+/// Refuses roles that are limited to services that there are not.
+fn known_services(roles: &[InvitedRole], services: &[String]) -> Result<(), Fault> {
+    let mut flaws = Flaws::default();
+    for (nth, role) in roles.iter().enumerate() {
+        if let Some(message) = unknown_service(role.services.as_ref(), services) {
+            flaws.add(&format!("roles[{nth}].services"), message);
+        }
+    }
+    flaws.settle()
 }
 
 /// The user of a name, if there is one.

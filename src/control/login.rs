@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::{Authority, Control, Fault, Via, chain};
-use crate::auth::{Attempt, Expected, Refused, bearer, sign_in, verify};
+use crate::auth::{Attempt, Expected, Refused, bearer, sign_in, unchanged, verify};
 use crate::model::{AuditEntry, Deed, Id, Principal, Secret, Ticket, TicketKind, Timestamp, TokenUse};
 use crate::snapshot::Account;
 use crate::store::RecordId;
@@ -24,6 +24,8 @@ impl Control {
         let snapshot = self.published.load();
         let account = sign_in(&self.checker, &snapshot, user, &password, address, now).await;
         let account = account.map_err(|why| turned_away(why, address))?;
+        // What has been taken away while the password waited for its turn is gone.
+        let account = unchanged(&self.published.load(), &account).cloned().ok_or(Fault::Unauthenticated)?;
         Ok(Authority::user(account, Via::Password))
     }
 

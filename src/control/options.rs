@@ -129,11 +129,22 @@ pub(super) fn tune(
     // What was there may outlive its service: the configuration can bring that back.
     for (service, _) in options.iter().filter(|(service, tuned)| before.get(*service) != Some(*tuned)) {
         if !services.contains(service) {
-            let message = format!("there is no such service; there are {}", services.join(", "));
-            flaws.add(&format!("options.{service}"), message);
+            flaws.add(&format!("options.{service}"), no_service(services));
         }
     }
     flaws.settle()
+}
+
+/// What somebody is told who names a service that is not among these.
+fn no_service(services: &[String]) -> String {
+    format!("there is no such service; there are {}", services.join(", "))
+}
+
+/// What is wrong with the names of services to which a role shall be limited, if anything: each must
+/// be one of `services`. What was limited before may outlive its service.
+pub(super) fn unknown_service(names: Option<&BTreeSet<String>>, services: &[String]) -> Option<String> {
+    let unknown = names?.iter().find(|name| !services.contains(name))?;
+    Some(format!("{unknown:?}: {}", no_service(services)))
 }
 
 #[cfg(test)]

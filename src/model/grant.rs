@@ -116,6 +116,18 @@ impl Grants {
             .filter(move |permission| self.allows(*permission))
     }
 
+    /// What a resource and an action name, each in any case or `*`.
+    pub(super) fn named(resource: &str, action: &str) -> Option<Grants> {
+        let names = |text: &str, name: &str| text == "*" || text.eq_ignore_ascii_case(name);
+        let mut set = Grants::NONE;
+        for (r, _) in RESOURCES.into_iter().filter(|(_, name)| names(resource, name)) {
+            for (a, _) in ACTIONS.into_iter().filter(|(_, name)| names(action, name)) {
+                set.0 |= Permission::new(r, a).bit();
+            }
+        }
+        (set != Grants::NONE).then_some(set)
+    }
+
     /// Reads a list of patterns; the set is their union.
     pub fn parse<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Grants, ParsePermissionError> {
         patterns.into_iter().try_fold(Grants::NONE, |set, pattern| Ok(set.union(pattern.parse()?)))
@@ -132,16 +144,9 @@ impl FromStr for Grants {
             "*" => ("*", "*"),
             other => other.split_once(':').ok_or_else(fault)?,
         };
-        let mut set = Grants::NONE;
-        for (r, resource_name) in RESOURCES {
-            for (a, action_name) in ACTIONS {
-                if (resource == "*" || resource == resource_name) && (action == "*" || action == action_name)
-                {
-                    set.0 |= Permission::new(r, a).bit();
-                }
-            }
-        }
-        if set == Grants::NONE { Err(fault()) } else { Ok(set) }
+        // Patterns are written in lower case.
+        let lower = !pattern.bytes().any(|byte| byte.is_ascii_uppercase());
+        Grants::named(resource, action).filter(|_| lower).ok_or_else(fault)
     }
 }
 

@@ -47,7 +47,7 @@ pub use role::{Binding, ManagedRole, Role, RoleId, Subject};
 pub use secret::Secret;
 pub use service::{Api, HostTemplate, MatchRule, PathTemplate, Service, TemplateError, Timeouts, Unlisted};
 pub use tenant::{OrgRecord, ServiceOptions, Tenant, TenantState};
-pub use ticket::{SecretHash, SecretHashError, Ticket, TicketKind, issue};
+pub use ticket::{SESSION_COOKIES, SecretHash, SecretHashError, Ticket, TicketKind, issue};
 pub use time::Timestamp;
 pub use token::{ApiToken, Session, TokenUse};
 pub use upstream::{Upstream, UpstreamError};

@@ -180,14 +180,12 @@ impl Rights {
     /// The rights that one resource and one action name, each in any case or `*`.
     fn named(resource: &str, action: &str) -> Option<Rights> {
         let (area, act) = (word(resource, &AREA_WORDS), word(action, &ACT_WORDS));
-        let data = format!("{}:{}", resource.to_ascii_lowercase(), act.to_ascii_lowercase());
-        let data = data.parse().unwrap_or(Grants::NONE);
+        let data = Grants::named(resource, act).unwrap_or(Grants::NONE);
         let mut powers = Powers::NONE;
-        for (a, area_name) in AREAS {
-            for (b, act_name) in ACTS {
-                if (area == "*" || area == area_name) && (act == "*" || act == act_name) {
-                    powers = powers.with(Power::new(a, b));
-                }
+        let names = |text: &str, name: &str| text == "*" || text.eq_ignore_ascii_case(name);
+        for (a, _) in AREAS.into_iter().filter(|(_, name)| names(area, name)) {
+            for (b, _) in ACTS.into_iter().filter(|(_, name)| names(act, name)) {
+                powers = powers.with(Power::new(a, b));
             }
         }
         let rights = Rights { data, powers };
@@ -195,10 +193,9 @@ impl Rights {
     }
 }
 
-fn word(text: &str, words: &[(&'static str, &'static str)]) -> String {
-    let upper = text.to_ascii_uppercase();
-    let known = words.iter().find(|(theirs, _)| *theirs == upper);
-    known.map_or(upper, |(_, ours)| (*ours).to_owned())
+fn word<'t>(text: &'t str, words: &[(&str, &'static str)]) -> &'t str {
+    let known = words.iter().find(|(theirs, _)| text.eq_ignore_ascii_case(theirs));
+    known.map_or(text, |(_, ours)| ours)
 }
 
 impl TryFrom<BTreeMap<String, Vec<String>>> for Rights {

@@ -48,7 +48,15 @@ pub struct Ticket<'t> {
 #[serde(try_from = "String", into = "String")]
 pub struct SecretHash([u8; SHA256_OUTPUT_LEN]);
 
+/// The cookies that carry the ticket of a session: without TLS, and with it.
+pub const SESSION_COOKIES: [&str; 2] = ["tenantry", "__Host-tenantry"];
+
 impl<'t> Ticket<'t> {
+    /// With what every ticket of a kind begins.
+    pub const fn prefix(kind: TicketKind) -> &'static str {
+        kind.prefix()
+    }
+
     /// Whether a text claims to be a ticket of this kind, however broken.
     pub fn claimed(kind: TicketKind, text: &str) -> bool {
         text.starts_with(kind.prefix())

@@ -135,10 +135,9 @@ impl Explanation {
                 explain::assume(snapshot, account, tenant)
             }
             Asker::Credential(value) => {
-                let scheme = explain::scheme(value.as_bytes())
-                    .map_err(|failure| unknown(Phase::Credential, failure))?;
+                let scheme = explain::scheme(value).map_err(|failure| unknown(Phase::Credential, failure))?;
                 self.pass(Phase::Credential, decides(scheme).to_owned());
-                match explain::identify(snapshot, value.as_bytes(), tenant, now) {
+                match explain::identify(snapshot, value, tenant, now) {
                     Ok(Some(identity)) => Ok(identity),
                     Ok(None) => return Err(unknown(Phase::Identity, Failure::Password)),
                     Err(failure) => Err(failure),

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use super::upstream;
 use super::worker::Worker;
 use crate::auth::{self, Identity, Permit, Reading, Unchecked};
 use crate::net::Call;
-use crate::snapshot::Current;
+use crate::snapshot::{Account, Current};
 
 /// After a refusal: how much of a body is read, and for how long, so that the caller gets to read
 /// the answer instead of a reset.
@@ -38,15 +39,16 @@ pub async fn handle(worker: Rc<Worker>, request: Request<Incoming>, call: Call) 
     let exchange = Exchange::begin(&worker, call, &parts);
     let snapshot = worker.snapshot();
     let length = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
-    let judged = match judge(&snapshot, &exchange, &mut parts, length, recognise) {
-        Ok(judged) => Ok(judged),
-        Err(Halt::Refused(refusal)) => Err(refusal),
-        // Boxed: rare, and large beside what other requests need.
+    let later;
+    let (judged, snapshot) = match judge(&snapshot, &exchange, &mut parts, length, recognise) {
+        Ok(judged) => (Ok(judged), &snapshot),
+        Err(Halt::Refused(refusal)) => (Err(refusal), &snapshot),
         Err(Halt::Password(unchecked)) => {
-            let judging = judge_late(&snapshot, &exchange, parts, length, unchecked);
-            let (judged, late) = Box::pin(judging).await;
-            parts = late;
-            judged
+            // Boxed: rare, and large beside what other requests need.
+            let checked = Box::pin(password::check(&exchange, &snapshot, &unchecked)).await;
+            // What has been taken away while the password waited for its turn is gone.
+            later = worker.snapshot();
+            (judge_checked(&later, &exchange, &mut parts, length, &unchecked, checked), &later)
         }
     };
     let mut response = match judged {
@@ -137,22 +139,19 @@ fn recognise(
     }
 }
 
-/// Decides once more, when a password has been checked: upon the same state, whatever has changed
-/// in the meantime.
-async fn judge_late<'s>(
+/// Decides once more, from the start, when a password has been checked.
+fn judge_checked<'s>(
     snapshot: &'s Current,
     exchange: &Exchange,
-    mut parts: Parts,
+    parts: &mut Parts,
     length: Option<u64>,
-    unchecked: Box<Unchecked>,
-) -> (Result<Judged<'s>, Refusal>, Parts) {
-    let judged = match password::check(exchange, snapshot, &unchecked).await {
-        Ok(account) => judge(snapshot, exchange, &mut parts, length, |_, _, _, tenant| {
-            exchange.worker.admit(snapshot, &unchecked, account, tenant)
-        }),
-        Err(refusal) => Err(refusal),
-    };
-    (judged, parts)
+    unchecked: &Unchecked,
+    checked: Result<Arc<Account>, Refusal>,
+) -> Result<Judged<'s>, Refusal> {
+    let account = checked?;
+    judge(snapshot, exchange, parts, length, |_, _, _, tenant| {
+        exchange.worker.admit(snapshot, unchecked, account, tenant)
+    })
 }
 
 /// The judged path from `start` on, and the query as it came.

@@ -6,6 +6,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Version};
 
+use super::cookies;
 use super::ids::REQUEST_ID;
 use super::reject::{Bad, Refusal};
 use super::target::Host;
@@ -85,6 +86,7 @@ pub fn rewrite(request: &mut Parts, add: &Additions<'_, '_>) -> Result<(), Refus
     let headers = &mut request.headers;
     remove_connection(headers);
     remove_owned(headers, add.routes);
+    cookies::strip(headers);
     if request.version == Version::HTTP_2 {
         join_cookies(headers)?;
         check_names(headers)?;
@@ -111,6 +113,7 @@ pub fn rewrite(request: &mut Parts, add: &Additions<'_, '_>) -> Result<(), Refus
 pub fn strip_trailers(trailers: &mut HeaderMap, routes: &Routes) {
     remove_connection(trailers);
     remove_owned(trailers, routes);
+    cookies::strip(trailers);
 }
 
 /// Takes out of a back end's answer what concerned our connection to it only.

@@ -2,6 +2,7 @@
 //! snapshots only; never sees the store.
 
 mod body;
+mod cookies;
 mod exchange;
 mod explain;
 mod handle;

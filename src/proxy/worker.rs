@@ -16,7 +16,7 @@ use super::ids::RequestIds;
 use super::reject::Refusal;
 use super::upstream::Pool;
 use crate::auth::{self, Basis, Cache, Checker, Failure, Identity, Reading, Reporter, Unchecked};
-use crate::model::{Incident, Timestamp, TokenUse};
+use crate::model::{Incident, TenantId, Timestamp, TokenUse};
 use crate::net::{Event, Refused};
 use crate::snapshot::{Account, Current, Reader, Service, Tenant};
 use crate::telemetry::{self, AccessWriter, Entry, ServiceSeries, Traffic};
@@ -47,7 +47,8 @@ pub struct Worker {
     used: RefCell<Vec<TokenUse>>,
     uses: Sender<TokenUse>,
     ticks: Cell<u64>,
-    /// By the addresses of service and tenant; an entry holds both, so that no other can move in.
+    /// By the addresses of the service and of the tenant's id; an entry holds both, so that no other can
+    /// move in. All versions of a tenant share its id, and none of them is held.
     series: RefCell<HashMap<(usize, usize), Rc<Series>, RandomState>>,
 }
 
@@ -65,7 +66,7 @@ pub struct WorkerParts {
 /// The counters of one tenant at one service, or of its callers whose tenant is not known.
 pub struct Series {
     pub service_name: Arc<str>,
-    tenant: Option<Arc<Tenant>>,
+    tenant: Option<TenantId>,
     pub traffic: Arc<Traffic>,
     pub service: Arc<ServiceSeries>,
     /// Keeps the address that this is found by.
@@ -75,7 +76,7 @@ pub struct Series {
 impl Series {
     /// Empty where the tenant is not known.
     pub fn tenant_name(&self) -> &str {
-        self.tenant.as_ref().map(|tenant| tenant.id.as_str()).unwrap_or_default()
+        self.tenant.as_ref().map(TenantId::as_str).unwrap_or_default()
     }
 }
 
@@ -191,7 +192,8 @@ impl Worker {
 
     /// The counters of a tenant at a service.
     pub fn series(&self, service: &Arc<Service>, tenant: Option<&Arc<Tenant>>) -> Rc<Series> {
-        let place = (Arc::as_ptr(service) as usize, tenant.map_or(0, |tenant| Arc::as_ptr(tenant) as usize));
+        let id = tenant.map(|tenant| &tenant.id);
+        let place = (Arc::as_ptr(service) as usize, id.map_or(0, |id| id.as_str().as_ptr() as usize));
         let mut all = self.series.borrow_mut();
         if let Some(series) = all.get(&place) {
             return series.clone();
@@ -201,8 +203,8 @@ impl Worker {
         }
         let series = Rc::new(Series {
             service_name: service.name.clone(),
-            tenant: tenant.cloned(),
-            traffic: self.counters.traffic(&service.name, tenant.map_or("", |tenant| tenant.id.as_str())),
+            tenant: id.cloned(),
+            traffic: self.counters.traffic(&service.name, id.map_or("", TenantId::as_str)),
             service: self.counters.service(&service.name),
             _service: service.clone(),
         });

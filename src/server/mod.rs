@@ -33,7 +33,7 @@ use certificates::Watched;
 use door::TlsDoor;
 use keepers::Keepers;
 use plane::Plane;
-use vital::{Lost, Vitals};
+use vital::{Lost, Vitals, vital};
 
 /// Who the first super admin of an empty store will be.
 #[derive(Clone, Default)]
@@ -86,18 +86,20 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let (stop_admin, admin_stopped) = watch::channel(false);
         let listeners = ports.addresses.clone();
-        let (uses, reporter) = (control.uses(), control.reporter());
-        let orders = plane::Orders { stopped, drain: settings.drain, vitals, uses, checker, reporter };
+        let (uses, reporter, drain) = (control.uses(), control.reporter(), settings.drain);
+        let orders = plane::Orders { stopped, drain, vitals: vitals.clone(), uses, checker, reporter };
         let plane = Plane::start(ports, &published, &metrics, access.as_deref(), &orders)?;
         let tasks = vec![
             following,
             tokio::spawn(show_snapshot(published.clone(), metrics.clone())),
             tokio::spawn(certificates::watch(watched.clone(), metrics.clone())),
-            tokio::spawn(control::issuers::keep(control.clone(), fetcher)),
-            tokio::spawn(sweep_sessions(control.clone())),
+            vital(
+                vitals.part("the task that fetches keys"),
+                control::issuers::keep(control.clone(), fetcher),
+            ),
         ];
 
-        let keepers = Keepers::start(&control, &settings.audit);
+        let keepers = Keepers::start(&control, &settings.audit, &vitals);
         let ready = Arc::new(AtomicBool::new(true));
         metrics.set_ready(true);
         let admin_task = {
@@ -315,7 +317,7 @@ fn open_access_log(settings: &Settings) -> anyhow::Result<Option<AccessLog>> {
 
 /// Keeps the metrics about the snapshot, and drops the series of tenants that are gone.
 async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
-    let mut generation = None;
+    let (mut generation, mut departures) = (None, None);
     let mut changes = published.changes();
     loop {
         let snapshot = published.load();
@@ -325,9 +327,12 @@ async fn show_snapshot(published: Arc<Published>, metrics: Metrics) {
         if generation.replace(snapshot.keys.generation()) != Some(snapshot.keys.generation()) {
             metrics.set_keys_changed(Timestamp::now().seconds());
         }
+        let departed = departures.replace(snapshot.departures) != Some(snapshot.departures);
         drop(snapshot);
-        // Each asked of the latest snapshot: one that was made just now keeps its series.
-        metrics.retain_tenants(|tenant| published.load().tenants.get(tenant).is_some());
+        if departed {
+            // Each asked of the latest snapshot: one that was made just now keeps its series.
+            metrics.retain_tenants(|tenant| published.load().tenants.get(tenant).is_some());
+        }
         // One look a second is enough for numbers that are scraped every few.
         tokio::time::sleep(Duration::from_secs(1)).await;
         if changes.changed().await.is_err() {
@@ -351,18 +356,6 @@ fn wiring(
         ready: Box::new(move || ready.load(Ordering::Relaxed)),
         metrics: Box::new(move || metrics.render()),
         listeners: shown_listeners(settings, listeners),
-    }
-}
-
-/// How often sessions that are over are deleted. Nobody is let in by one in between.
-const SWEEP: Duration = Duration::from_secs(10 * 60);
-
-async fn sweep_sessions(control: Arc<Control>) {
-    loop {
-        tokio::time::sleep(SWEEP).await;
-        if let Err(error) = control.sweep_sessions(Timestamp::now()).await {
-            tracing::warn!(%error, "sessions that are over could not be deleted");
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Parts without which a gateway must not go on: when one ends, however it ends, it is told.
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 
 /// Held by a part for as long as it works; tells when it is dropped, by a panic too.
 pub struct Vital {
@@ -26,6 +27,14 @@ impl Vitals {
     }
 }
 
+/// Runs a task without which the gateway must not go on.
+pub fn vital(part: Vital, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        work.await;
+        drop(part);
+    })
+}
+
 impl Drop for Vital {
     fn drop(&mut self) {
         // Nobody listens any more when the gateway stops in order.
@@ -36,6 +45,14 @@ impl Drop for Vital {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_told() {
+        let (vitals, mut lost) = Vitals::new();
+        let task = vital(vitals.part("a task"), async { panic!("as it is meant to") });
+        assert_eq!(lost.recv().await.as_deref(), Some("a task"));
+        assert!(task.await.is_err());
+    }
 
     #[tokio::test]
     async fn a_panic_is_told() {

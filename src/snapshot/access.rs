@@ -29,7 +29,7 @@ pub struct Effective {
     /// At every service, and in administration.
     pub everywhere: Rights,
     /// Besides, at single services; sorted by name, each once.
-    pub at: Vec<(Arc<str>, Grants)>,
+    pub at: Box<[(Arc<str>, Grants)]>,
 }
 
 /// One binding by which somebody has a role.
@@ -65,9 +65,7 @@ impl Access {
     /// The rights of a user or service account; none when they have no access to the tenant.
     pub fn rights(&self, principal: Id) -> Option<Effective> {
         self.groups(principal)?;
-        let mut effective = Effective::default();
-        self.held(principal).for_each(|held| effective.add(held.rights, held.services));
-        Some(effective)
+        Some(Effective::of(self.held(principal).map(|held| (held.rights, held.services))))
     }
 
     /// The rights that a role has; none when there is no such role.
@@ -80,9 +78,12 @@ impl Access {
 
     /// The rights that being in a group gives.
     pub fn group_rights(&self, group: Id) -> Effective {
-        let mut effective = Effective::default();
-        self.bound(group).for_each(|bound| effective.add(self.role(bound.role), bound.services.as_deref()));
-        effective
+        Effective::of(self.bound(group).map(|bound| (self.role(bound.role), bound.services.as_deref())))
+    }
+
+    /// How many bindings a user, service account or group has, those of their groups aside.
+    pub fn bindings_of(&self, subject: Id) -> usize {
+        self.bound(subject).count()
     }
 
     /// The groups that somebody is in; none when they have no access to the tenant.
@@ -143,22 +144,29 @@ impl Access {
 
 impl Effective {
     pub fn everywhere(rights: Rights) -> Self {
-        Effective { everywhere: rights, at: Vec::new() }
+        Effective { everywhere: rights, at: Box::default() }
     }
 
-    /// Adds what a role gives; only its rights on data, and only there, when it is limited to
-    /// services.
-    pub fn add(&mut self, rights: Rights, services: Option<&[Arc<str>]>) {
-        let Some(services) = services else {
-            self.everywhere = self.everywhere.union(rights);
-            return;
-        };
-        for service in services {
-            match self.at.binary_search_by(|(name, _)| name.cmp(service)) {
-                Ok(at) => self.at[at].1 = self.at[at].1.union(rights.data),
-                Err(at) => self.at.insert(at, (service.clone(), rights.data)),
+    /// What roles give together: each everywhere, or, when it is limited to services, its rights on
+    /// data alone, and only there.
+    pub fn of<'a>(roles: impl IntoIterator<Item = (Rights, Option<&'a [Arc<str>]>)>) -> Self {
+        let (mut everywhere, mut at) = (Rights::NONE, Vec::new());
+        for (rights, services) in roles {
+            match services {
+                None => everywhere = everywhere.union(rights),
+                Some(services) => at.extend(services.iter().map(|service| (service, rights.data))),
             }
         }
+        at.sort_unstable_by_key(|(service, _)| *service);
+        at.dedup_by(|(service, grants), (before, held)| {
+            let same = service == before;
+            if same {
+                *held = held.union(*grants);
+            }
+            same
+        });
+        let at = at.into_iter().map(|(service, grants)| (service.clone(), grants)).collect();
+        Effective { everywhere, at }
     }
 
     /// Keeps what is in `scopes` too.
@@ -171,8 +179,10 @@ impl Effective {
 
     /// The rights on data at a service.
     pub fn at(&self, service: &str) -> Grants {
-        let here = self.at.iter().find(|(name, _)| name.as_ref() == service);
-        here.map_or(self.everywhere.data, |(_, grants)| grants.union(self.everywhere.data))
+        match self.at.binary_search_by(|(name, _)| name.as_ref().cmp(service)) {
+            Ok(here) => self.at[here].1.union(self.everywhere.data),
+            Err(_) => self.everywhere.data,
+        }
     }
 
     pub fn powers(&self) -> Powers {
@@ -362,10 +372,11 @@ mod tests {
     fn one_covers_what_it_has_and_no_more() {
         let read = Rights::parse(["logs:read", "ROLE:READ"]).expect("rights");
         let loki: [Arc<str>; 1] = ["loki".into()];
-        let mut held = Effective::everywhere(Rights::parse(["logs:read"]).expect("rights"));
+        let logs = Rights::parse(["logs:read"]).expect("rights");
+        let held = Effective::everywhere(logs);
         assert!(!held.cover(read, None::<[&str; 0]>));
         assert!(held.cover(read, Some(["tempo"])), "a role limited to services gives no administration");
-        held.add(Rights::ALL, Some(&loki));
+        let held = Effective::of([(logs, None), (Rights::ALL, Some(loki.as_slice()))]);
         assert!(held.cover(Rights::ALL, Some(["loki"])) && !held.cover(Rights::ALL, Some(["loki", "tempo"])));
         assert_eq!(held.powers(), Powers::NONE);
     }

@@ -18,6 +18,7 @@ impl Snapshot {
             generation: 0,
             routes,
             tenants: Shards::default(),
+            departures: 0,
             keys: Keys::default(),
             accounts: Shards::default(),
             users: Shards::default(),
@@ -110,14 +111,20 @@ impl Snapshot {
                 let options = options::compile(record.options, before.map_or(&[], |before| &before.options));
                 let access = before.map(|before| before.access.clone()).unwrap_or_default();
                 let (org_id, state) = (record.org_id, record.state);
-                let tenant = Tenant { id: record.id.clone(), org_id, header, state, access, options };
+                // All versions share the text of their id: counters are found by its address.
+                let id = before.map_or(record.id, |before| before.id.clone());
+                let tenant = Tenant { id, org_id, header, state, access, options };
                 self.tenants.insert(tenant.id.clone(), Arc::new(tenant));
             }
             Err(_) => {
                 tracing::error!(tenant = %record.id, "org id is no header value; the tenant is refused");
-                self.tenants.remove(id);
+                self.drop_tenant(id);
             }
         }
+    }
+
+    fn drop_tenant(&mut self, id: &str) {
+        self.departures += u64::from(self.tenants.remove(id).is_some());
     }
 
     fn put_key(&mut self, record: model::TrustedKey) {
@@ -172,7 +179,7 @@ impl Snapshot {
 
     fn delete(&mut self, id: &RecordId) {
         match id {
-            RecordId::Tenant(id) => drop(self.tenants.remove(id.as_str())),
+            RecordId::Tenant(id) => self.drop_tenant(id.as_str()),
             RecordId::Key(owner, id) => self.keys.remove(owner.as_ref(), id),
             RecordId::Issuer(owner, id) => self.keys.remove_issuer(owner.as_ref(), id),
             RecordId::IssuerKeys(owner, id) => self.keys.remove_issuer_keys(owner.as_ref(), id),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::signature::ParsedPublicKey;
 
-use super::issuers::Issuers;
+use super::issuers::{Issuer, Issuers};
 use super::shards::Shards;
 use crate::model::{self, HeldKey, IssuerKeys, KeyError, KeyId, Slug, TenantId, Timestamp, TrustedKey};
 use crate::store::Revision;
@@ -62,30 +62,32 @@ impl Keys {
         tenant.and_then(|tenant| self.get(Some(tenant), id)).or_else(|| self.get(None, id))
     }
 
-    /// Whether this very object is still trusted.
-    pub fn holds(&self, key: &Arc<Key>) -> bool {
-        let TrustedKey { owner, id, .. } = &key.record;
-        let now = match &key.issuer {
-            None => self.get(owner.as_ref().map(TenantId::as_str), id.as_str()),
-            Some(issuer) => {
-                self.issuers.get(owner.as_ref(), issuer).and_then(|issuer| issuer.key(id.as_str()))
-            }
-        };
+    /// Whether this very object is still the one that decides on its tokens of `tenant`: it is trusted,
+    /// and no other comes before it. The key for tokens without `kid` has to hold for those with one.
+    pub fn holds(&self, key: &Arc<Key>, tenant: &str) -> bool {
+        let TrustedKey { id, issuer, .. } = &key.record;
+        let (tenant, id) = (Some(tenant), id.as_str());
+        let now = self.find(tenant, id).or_else(|| {
+            let issuer = key.issuer.as_ref().and(issuer.as_deref())?;
+            self.issued(tenant, issuer, id)
+        });
         now.is_some_and(|now| Arc::ptr_eq(now, key))
     }
 
     /// The key by which an issuer of this name signs tokens of `tenant`: the tenant's own issuer
-    /// before the instance's. An issuer that knows none of this id is told that one is missed.
+    /// before the instance's.
     pub fn issued(&self, tenant: Option<&str>, issuer: &str, id: &str) -> Option<&Arc<Key>> {
+        self.named(tenant, issuer).find_map(|issuer| issuer.key(id))
+    }
+
+    /// Tells the issuers of this name, of `tenant` and of the instance, that a key is missed.
+    pub fn miss(&self, tenant: Option<&str>, issuer: &str) {
+        self.named(tenant, issuer).for_each(|issuer| self.issuers.miss(issuer));
+    }
+
+    fn named(&self, tenant: Option<&str>, issuer: &str) -> impl Iterator<Item = &Arc<Issuer>> {
         let owners = tenant.map(Some).into_iter().chain([None]);
-        let mut named = owners.filter_map(|owner| self.issuers.named(owner, issuer));
-        named.find_map(|issuer| {
-            let key = issuer.key(id);
-            if key.is_none() {
-                self.issuers.miss(issuer);
-            }
-            key
-        })
+        owners.filter_map(move |owner| self.issuers.named(owner, issuer))
     }
 
     pub fn issuers(&self) -> &Issuers {

@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub tenants: Shards<TenantId, Tenant>,
     pub keys: Keys,
     pub accounts: Shards<Id, Account>,
+    /// Changes whenever a tenant goes.
+    pub departures: u64,
     /// The accounts of users, by their names.
     pub users: Shards<Arc<str>, Account>,
     pub tokens: Shards<Id, Token>,

@@ -71,6 +71,11 @@ async fn every_flaw_is_told_with_its_place() {
             "documents[1].bindings[0].services",
             "leave it out",
         ),
+        (
+            acme("bindings", json!([{"user": "root", "role": "viewer", "services": ["nowhere"]}])),
+            "documents[1].bindings[0].services",
+            "no such service",
+        ),
         (acme("keys", json!([{"id": "k"}])), "documents[1].keys[0].public_key", "missing"),
         (acme("issuers", json!([{"id": "i"}])), "documents[1].issuers[0].issuer", "missing"),
         (

@@ -88,6 +88,25 @@ async fn a_binding_limited_to_services_gives_data_there_alone() {
 }
 
 #[tokio::test]
+async fn nobody_is_bound_at_services_that_do_not_exist_or_too_often() {
+    let stage = Stage::set().await;
+    let ann = stage.user("ann@example.com").await;
+    let at = |services: Value| json!({"type": "USER", "externalId": ann.id, "roleId": "viewer_acme", "services": services});
+    let nowhere = at(json!(["loki", "nowhere"]));
+    stage.boss(Method::POST, &acme("bindings"), Some(&nowhere)).await.flaws(&["services"]);
+    let many = json!([at(json!(["loki"])), nowhere]);
+    stage.boss(Method::POST, &acme("bindings/bulk"), Some(&many)).await.flaws(&["[1].services"]);
+    assert_eq!(stage.rights(&ann.id), None);
+
+    let many = |count: usize| json!(vec![at(json!(["loki"])); count]);
+    stage.boss(Method::POST, &acme("bindings/bulk"), Some(&many(100))).await.done(200);
+    stage.boss(Method::POST, &acme("bindings/bulk"), Some(&many(100))).await.done(200);
+    stage.boss(Method::POST, &acme("bindings/bulk"), Some(&many(57))).await.refused(409);
+    stage.boss(Method::POST, &acme("bindings/bulk"), Some(&many(56))).await.done(200);
+    stage.boss(Method::POST, &acme("bindings"), Some(&at(json!(["loki"])))).await.refused(409);
+}
+
+#[tokio::test]
 async fn bindings_break_rules_that_are_named() {
     let stage = Stage::set().await;
     let ann = stage.user("ann@example.com").await;

@@ -17,7 +17,7 @@ use tenantry::admin::{Sessions, Wiring, router, serve};
 use tenantry::auth::lockout::Policy;
 use tenantry::auth::{Capacity, Checker};
 use tenantry::control::Control;
-use tenantry::model::{Secret, Timestamp};
+use tenantry::model::{Api, Secret, Service, Timeouts, Timestamp, Unlisted};
 use tenantry::snapshot::{Published, Routes, Snapshot, follow};
 use tenantry::store::{Change, Record, Store, Stored};
 use tokio::net::TcpListener;
@@ -117,10 +117,25 @@ pub fn checker() -> Arc<Checker> {
     Arc::new(Checker::new(Policy::default(), Capacity { at_once: 2, waiting: 64 }))
 }
 
+/// The services of a [`control`].
+const SERVICES: [&str; 4] = ["loki", "loki-2", "metrics", "tempo"];
+
+fn service(name: &str) -> Service {
+    Service {
+        name: name.to_owned(),
+        rules: Vec::new(),
+        upstreams: Vec::new(),
+        tenant_header: "x-scope-orgid".to_owned(),
+        api: Api::ReadWrite,
+        unlisted: Unlisted::Deny,
+        timeouts: Timeouts::default(),
+    }
+}
+
 /// Control over a new store, followed and live.
 pub fn control(dir: &TempDir) -> (Arc<Control>, Arc<Store>, Arc<Published>) {
     let store = Arc::new(Store::open(dir.path()).expect("a store"));
-    let mut first = Snapshot::empty(Routes::new(&[]).into());
+    let mut first = Snapshot::empty(Routes::new(&SERVICES.map(service)).into());
     let each = |stored: Stored<Record>| first.put(stored.value, stored.version);
     let (revision, commits) = store.follow(Snapshot::KINDS, each).expect("the records");
     let published = Published::new(Snapshot { revision, ..first });

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{AccountDocument, BindingDocument, GroupDocument, RoleDocument, RoleName, Who};
 use super::shape::Shape;
+use crate::control::bindings::MOST;
+use crate::control::options::unknown_service;
 use crate::control::{Fault, Gives, draw};
-use crate::model::{Area, Group, Id, Membership, Principal, Role, ServiceAccount};
+use crate::model::{Area, Group, Id, Membership, Principal, Role, ServiceAccount, Subject};
 
 impl Shape<'_> {
     pub(super) fn roles(&mut self, documents: &[RoleDocument]) -> Result<(), Fault> {
@@ -142,7 +144,11 @@ impl Shape<'_> {
     }
 
     /// Binds those who are not bound yet; gives the ids of all bindings that are listed.
-    pub(super) fn bindings(&mut self, documents: &[BindingDocument]) -> Result<BTreeSet<Id>, Fault> {
+    pub(super) fn bindings(
+        &mut self,
+        documents: &[BindingDocument],
+        known_services: &[String],
+    ) -> Result<BTreeSet<Id>, Fault> {
         let mut bound = BTreeSet::new();
         for (nth, BindingDocument { holder, role, services }) in documents.iter().enumerate() {
             let field = format!("bindings[{nth}]");
@@ -150,11 +156,26 @@ impl Shape<'_> {
             let (Some(subject), Some(role)) = (self.subject(holder, &field)?, role) else { continue };
             let terms = (subject, role, services.clone());
             match self.index.bindings(&terms) {
-                [] => drop(bound.insert(self.bind(terms)?)),
+                [] => {
+                    if let Some(message) = unknown_service(services.as_ref(), known_services) {
+                        self.flaw(format_args!("{field}.services"), message);
+                    }
+                    bound.insert(self.bind(terms)?);
+                }
                 known => bound.extend(known),
             }
         }
+        self.few_each();
         Ok(bound)
+    }
+
+    /// Refuses more bindings of somebody than they can have.
+    fn few_each(&mut self) {
+        let mut counts: BTreeMap<Subject, usize> = BTreeMap::new();
+        self.holding.bindings.values().for_each(|one| *counts.entry(one.subject).or_default() += 1);
+        if counts.into_values().any(|count| count > MOST) {
+            self.flaw("bindings", format_args!("somebody would have more than {MOST} of them"));
+        }
     }
 
     /// Trusts the tenant's keys on the document's terms.

@@ -73,6 +73,9 @@ impl Asks<'_> {
     }
 }
 
+/// The rights of a role, and the services to which they are limited.
+type Given = (Rights, Option<Vec<Arc<str>>>);
+
 impl Judge<'_> {
     /// Refuses the first thing that they may not.
     pub fn decide(&self) -> Result<(), Fault> {
@@ -228,16 +231,17 @@ impl Judge<'_> {
 
     /// What being in each group gives, where that is anything.
     fn groups(&self) -> HashMap<Id, Effective> {
-        let mut groups: HashMap<Id, Effective> = HashMap::new();
+        let mut groups: HashMap<Id, Vec<Given>> = HashMap::new();
         for binding in self.after.bindings.values() {
             let Subject::Group(group) = binding.subject else { continue };
-            let services: Option<Vec<Arc<str>>> = binding
-                .services
-                .as_ref()
-                .map(|names| names.iter().map(|name| name.as_str().into()).collect());
-            groups.entry(group).or_default().add(self.rights(binding.role), services.as_deref());
+            let services = binding.services.as_ref();
+            let services = services.map(|names| names.iter().map(|name| name.as_str().into()).collect());
+            groups.entry(group).or_default().push((self.rights(binding.role), services));
         }
-        groups
+        let sum = |roles: Vec<Given>| {
+            Effective::of(roles.iter().map(|(rights, services)| (*rights, services.as_deref())))
+        };
+        groups.into_iter().map(|(group, roles)| (group, sum(roles))).collect()
     }
 
     /// Keys and issuers, whose tokens have a role.

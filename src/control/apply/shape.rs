@@ -43,7 +43,7 @@ impl Shape<'_> {
         self.tenant(services)?;
         self.groups(document.groups.as_deref().unwrap_or_default())?;
         self.members(document.members.as_deref().unwrap_or_default())?;
-        let bound = self.bindings(document.bindings.as_deref().unwrap_or_default())?;
+        let bound = self.bindings(document.bindings.as_deref().unwrap_or_default(), services)?;
         self.keys()?;
         self.issuers();
         if prune {

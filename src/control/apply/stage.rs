@@ -53,7 +53,7 @@ impl Control {
             }
         }
         let snapshot = self.snapshot();
-        let services = snapshot.routes.services().iter().map(|service| service.name.to_string()).collect();
+        let services = self.services();
         let hashes = self.hashes(application).await?;
         let authority = authority.clone();
         let (prune, reset_passwords) = (application.prune, application.reset_passwords);
