@@ -70,9 +70,8 @@ fn expected(row: &Row, who: Who) -> Option<u16> {
         (_, Who::Lured) | (Rule::Power, Who::Viewer) => Some(403),
         (Rule::Invited, Who::Stranger) => Some(row.status),
         (Rule::Invited, _) | (Rule::Member | Rule::Power, Who::Stranger) => Some(404),
-        (_, Who::Boss) | (Rule::Known, _) => Some(row.status),
-        (Rule::Super, _) => Some(403),
-        (Rule::Member | Rule::Power, _) => Some(row.status),
+        (Rule::Super, who) if who != Who::Boss => Some(403),
+        (Rule::Known | Rule::Super | Rule::Member | Rule::Power, _) => Some(row.status),
     }
 }
 
