@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Desk;
+use super::once::Once;
 use super::problem::Refusal;
 use crate::control::{Fault, Flaws};
 
@@ -82,6 +83,10 @@ async fn within(body: axum::body::Body, most: usize) -> Result<Bytes, Refusal> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice::<Once>(bytes).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Fault::invalid("body", error).into(),
+        _ => no_json(&error),
+    })?;
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

@@ -37,6 +37,7 @@ mod me;
 mod memberform;
 mod members;
 mod named;
+mod once;
 mod openapi;
 mod path;
 mod pick;

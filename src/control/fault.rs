@@ -57,6 +57,11 @@ pub enum Lack {
     /// Nobody gives away what they do not have.
     #[error("this would give rights that you do not have yourself")]
     Grant,
+    /// As [`Lack::Grant`], by a token that has all of its owner's rights, whatever they come to be.
+    #[error("this would give rights that you do not have yourself: give the token scopes that you have")]
+    Scopes,
+    #[error("this is for users and service accounts, not for whom a key vouches")]
+    Account,
     /// Only the account itself, and not every one.
     #[error("this is only for a signed-in user's own account, unless it is restricted")]
     Own,

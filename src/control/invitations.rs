@@ -10,7 +10,7 @@ use super::departure::caught_up;
 use super::members;
 use super::options::unknown_service;
 use super::roles::{self, RoleEntry};
-use super::{Authority, Control, Fault, Flaws, Listed, Plan, Search, Seen, draw, find, names, users};
+use super::{Authority, Control, Fault, Flaws, Lack, Listed, Plan, Search, Seen, draw, find, names, users};
 use crate::model::{
     Act, Area, Group, Id, Invitation, InvitationPlace, InvitationStatus, InvitedRole, Power, Principal,
     Secret, Tenant, TenantId, TicketKind, Timestamp, User, UserName,
@@ -80,6 +80,10 @@ impl Control {
         now: Timestamp,
     ) -> Result<Invited, Fault> {
         authority.require(&self.snapshot(), &tenant, power(Act::Create))?;
+        // Whoever sends one has to be able to give it still when it is accepted.
+        if authority.vouched_for().is_some() {
+            return Err(Fault::Forbidden(Lack::Account));
+        }
         if new.super_admin || new.create_user {
             authority.require_super_admin()?;
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::TrustedKey;
+use crate::telemetry::is_unsafe;
 
 /// Which rule a text broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,8 +12,10 @@ pub enum TextError {
     Empty,
     #[error("has at most {most} characters, this one has {found}")]
     TooLong { most: usize, found: usize },
-    #[error("must not have control characters; character {0} is one")]
+    #[error("must not have control characters, nor such as hide or turn text; character {0} is one")]
     Control(usize),
+    #[error("must not begin or end with white space")]
+    Blank,
 }
 
 /// One line of 1 to `MOST` characters without control characters.
@@ -32,7 +35,10 @@ impl<const MOST: usize> Line<MOST> {
             return Err(TextError::Empty);
         }
         bounded(&text, MOST, |_| false)?;
-        Ok(Line(text))
+        match text.trim() == text {
+            true => Ok(Line(text)),
+            false => Err(TextError::Blank),
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -85,7 +91,9 @@ fn bounded(text: &str, most: usize, exempt: impl Fn(char) -> bool) -> Result<(),
     if found > most {
         return Err(TextError::TooLong { most, found });
     }
-    match text.chars().position(|c| c.is_control() && !exempt(c)) {
+    // Joiners are part of how some languages are written.
+    let joins = |c: char| matches!(c, '\u{200C}' | '\u{200D}');
+    match text.chars().position(|c| is_unsafe(c) && !joins(c) && !exempt(c)) {
         Some(index) => Err(TextError::Control(index + 1)),
         None => Ok(()),
     }

@@ -154,13 +154,14 @@ impl Control {
             TokenOwner::Own => Err(Fault::Forbidden(Lack::Grant)),
             // For super admins, who may give anything.
             TokenOwner::User(_) | TokenOwner::Machine(None, _) => Ok(()),
-            TokenOwner::Machine(Some(tenant), id) => {
-                let snapshot = self.snapshot();
-                let held = authority.require_access(&snapshot, tenant)?;
-                let found = snapshot.tenants.get(tenant.as_str());
-                let theirs = found.and_then(|found| found.access.rights(*id)).unwrap_or_default();
-                let given = new.scopes.map_or(theirs.clone(), |scopes| theirs.narrowed(scopes));
-                authority.require_cover_all(&held, &given)
+            TokenOwner::Machine(Some(tenant), _) => {
+                // Not what the machine may today, but what its token can ever be.
+                let held = authority.require_access(&self.snapshot(), tenant)?;
+                let most = new.scopes.unwrap_or(Rights::ALL);
+                match authority.require_cover(&held, most, None::<[&str; 0]>) {
+                    Err(_) if new.scopes.is_none() => Err(Fault::Forbidden(Lack::Scopes)),
+                    covered => covered,
+                }
             }
         }
     }

@@ -5,18 +5,19 @@ use std::fs;
 use serde_json::Value;
 
 use super::run::{Outcome, Run};
-use super::served::{Gateway, PASSWORD};
+use super::served::{Gateway, PASSWORD, ROOT};
 
 const ANN: &str = "ann@example.com";
 const BOB: &str = "bob@example.com";
 const SECRET: &str = "An0ther horse!";
+const SERVICES: &str = "{metrics: {match: [{host: 'cortex.{tenant}.example.com'}], upstream: 'http://127.0.0.1:9', api: cortex}}";
 
 /// A gateway with the tenant `acme`, seen by its super admin.
 struct Stage(Gateway);
 
 impl Stage {
     fn new() -> Self {
-        let stage = Stage(Gateway::with_root());
+        let stage = Stage(Gateway::serving(SERVICES, &ROOT));
         stage.done("tenants create acme Acme");
         stage
     }

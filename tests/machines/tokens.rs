@@ -136,7 +136,10 @@ async fn a_tenants_tokens_take_powers_over_tokens_and_their_rights() {
         stage.call(who, Method::POST, &tokens(owner), Some(body)).await
     };
     let me = Who::Token(&maker);
-    let made = make(me, &viewer, json!({ "name": "a" })).await.of(201);
+    // Whatever the machine may by now: it can come to more, and its token with it.
+    make(me, &viewer, json!({ "name": "a" })).await.of(403);
+    make(me, &viewer, json!({ "name": "a", "scopes": ["*"] })).await.of(403);
+    let made = make(me, &viewer, json!({ "name": "a", "scopes": ["*:read"] })).await.of(201);
     make(me, &editor, json!({ "name": "a" })).await.of(403);
     make(me, &editor, json!({ "name": "a", "scopes": ["*:read"] })).await.of(201);
     let path = format!("{}/{}", tokens(&viewer), made["id"].as_str().expect("an id"));
@@ -144,7 +147,8 @@ async fn a_tenants_tokens_take_powers_over_tokens_and_their_rights() {
     stage.call(me, Method::GET, &tokens(&viewer), None).await.of(200);
     // Power over the accounts is none over their tokens, not even over those of who may nothing.
     let nobody = stage.machine("nobody", &[]).await;
-    make(me, &nobody, json!({ "name": "b" })).await.of(201);
+    make(me, &nobody, json!({ "name": "b" })).await.of(403);
+    make(me, &nobody, json!({ "name": "b", "scopes": ["metrics:read"] })).await.of(201);
     let scopes = ["SERVICE_ACCOUNT:*"];
     let (_, keeper) = stage.token_by(Who::Ann, "/me", json!({ "name": "keeper", "scopes": scopes })).await;
     make(Who::Token(&keeper), &nobody, json!({ "name": "c" })).await.of(403);

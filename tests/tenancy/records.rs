@@ -64,9 +64,8 @@ async fn bounds_of_what_is_ours_are_told() {
     ] {
         port.patch(ACME, &body).await.flaws(&[field]);
     }
-    // This port has no service at all.
-    let message = port.patch(ACME, &json!({"options": {"metrics": {"max_body_bytes": 1}}})).await;
-    assert!(message.flaws(&["options.metrics"]).contains("no such service"));
+    let message = port.patch(ACME, &json!({"options": {"nowhere": {"max_body_bytes": 1}}})).await;
+    assert!(message.flaws(&["options.nowhere"]).contains("no such service"));
 }
 
 #[tokio::test]
