@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::run::{Outcome, Run};
-use super::served::{Gateway, PASSWORD};
+use super::served::{Gateway, PASSWORD, ROOT};
 
 const ANN: &str = "ann@example.com";
 const BOB: &str = "bob@example.com";
@@ -16,7 +16,9 @@ struct Stage(Gateway);
 
 impl Stage {
     fn new() -> Self {
-        let stage = Stage(Gateway::with_root());
+        let services =
+            "{metrics: {match: [{path: '/t/{tenant}'}], upstream: 'http://127.0.0.1:9', api: read-write}}";
+        let stage = Stage(Gateway::serving(services, &ROOT));
         stage.done("tenants create acme Acme");
         stage
     }
@@ -169,7 +171,8 @@ fn rights_are_given_by_name_and_taken() {
     assert!(!stage.done("groups members list on-call").contains(BOB));
     stage.done(&format!("groups members add on-call {ANN} --as owner"));
     assert!(stage.done("groups members list on-call").contains("OWNER"));
-    for line in [format!("groups members add on-call {ANN}"), "groups members list On-Call".to_owned()] {
+    let ann = stage.json(&format!("users get {ANN}"))["id"].as_str().expect("an id").to_owned();
+    for line in [format!("groups members add on-call {ann}"), "groups members list On-Call".to_owned()] {
         assert_eq!(stage.as_ann(&line).code, 0, "an owner may, by the group's name: {line}");
     }
     let elsewhere = stage.as_ann("groups members list nights");
