@@ -188,6 +188,11 @@ fn wrong_use_is_told_and_exits_with_2() {
         (&["users", "create"], "EMAIL"),
         (&["users", "update", "ann@example.com"], "--email"),
         (&["users", "delete", "ann@example.com"], "--yes"),
+        (&["keys", "delete", "k"], "--yes"),
+        (&["issuers", "delete", "i"], "--yes"),
+        (&["bindings", "delete", "b", "--tenant", "acme"], "--yes"),
+        (&["access", "revoke", "ann", "--tenant", "acme"], "--yes"),
+        (&["api-tokens", "revoke", "t"], "--yes"),
         (&["users", "create", "ann@example.com", "--group", "devs"], "--tenant"),
         (&["users", "set-password", "ann@example.com", "s3cret"], "unexpected"),
         (&["groups", "list"], "--tenant"),
@@ -272,6 +277,8 @@ fn a_configuration_is_checked_and_described() {
     for says in [":1:", ":2:", "listeners", "workers"] {
         assert!(bad.err.contains(says), "{}", bad.err);
     }
+    let documents = tenantry(&["check", "--config", "config/tenants.yaml"]).end();
+    assert!(documents.code != 0 && documents.err.contains("`tenantry apply`"), "{}", documents.err);
     fs::write(&file, "workers: 1\n").expect("a file");
     assert_eq!(tenantry(&["check"]).env("TENANTRY_CONFIG", path).end().code, 0);
     assert_eq!(tenantry(&["check", "--config", "/nonexistent.yaml"]).end().code, 1);
@@ -328,7 +335,9 @@ fn an_admin_port_that_is_not_there_is_named() {
 fn refusals_have_exit_codes_and_reasons() {
     let problem =
         r#"{"title":"T","status":0,"message":"it is so","errors":[{"field":"name","message":"too long"}]}"#;
-    for (status, code) in [(400, 1), (401, 3), (403, 3), (404, 4), (409, 5), (412, 5), (500, 1), (503, 1)] {
+    for (status, code) in
+        [(400, 1), (401, 3), (403, 3), (404, 4), (409, 5), (412, 5), (429, 3), (500, 1), (503, 1)]
+    {
         let stub = Stub::answering(status, "application/problem+json", problem);
         let end = stub.tenantry(&["tenants", "get", "acme"]).end();
         assert_eq!(end.code, code, "{status}: {}", end.err);
@@ -388,6 +397,8 @@ fn of_a_private_key_only_the_public_half_is_sent() {
         let stub = Stub::answering(201, "application/json", r#"{"id":"x"}"#);
         let end = stub.tenantry(words).input(input).end();
         assert_eq!(end.code, 0, "{words:?}: {}", end.err);
+        let everywhere = words[2] == "-";
+        assert_eq!(end.err.contains("speak for every tenant"), everywhere, "{words:?}: {}", end.err);
         let sent = stub.requests().join("");
         assert!(sent.contains("BEGIN PUBLIC KEY") && !sent.contains("PRIVATE"), "{sent}");
         assert!(!sent.contains(pem.lines().nth(1).expect("a body")), "{sent}");

@@ -176,6 +176,7 @@ pub enum Command {
     #[command(
         long_about = "Make what there is what documents say. A plan is shown first: + is made, ~ changed, - deleted; \
             then each tenant is written whole, or not at all. What documents leave out stays as it is; \
+            the members of a group and the permissions of a role become exactly those listed. \
             config/tenants.yaml shows what they look like.",
         after_help = APPLY
     )]

@@ -29,7 +29,7 @@ enum Exit {
     Success = 0,
     Failed = 1,
     Usage = 2,
-    /// Authentication or authorisation was refused.
+    /// Authentication or authorisation was refused, or failed too often.
     Refused = 3,
     NotFound = 4,
     /// The record is there already, or is not as `--if-match` says.
@@ -56,7 +56,7 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Failure::Client(ClientError::Refused { status, .. }) => match status.as_u16() {
-                401 | 403 => Exit::Refused,
+                401 | 403 | 429 => Exit::Refused,
                 404 => Exit::NotFound,
                 409 | 412 | 428 => Exit::Conflict,
                 _ => Exit::Failed,
@@ -109,6 +109,7 @@ mod tests {
         for (status, exit) in [
             (401, Exit::Refused),
             (403, Exit::Refused),
+            (429, Exit::Refused),
             (404, Exit::NotFound),
             (409, Exit::Conflict),
             (412, Exit::Conflict),

@@ -125,7 +125,13 @@ fn create_keypair(args: &KeypairCreate) -> Result<(), Failure> {
 fn check(args: &Config) -> Result<(), Failure> {
     match &args.config {
         Some(file) => {
-            config::check(file)?;
+            config::check(file).map_err(|problems| match documents::are_in(file) {
+                true => Failure::usage(format!(
+                    "{}: these are documents for `tenantry apply`, and no configuration",
+                    file.display()
+                )),
+                false => problems.into(),
+            })?;
             say!("{}: no problem found", file.display());
         }
         None => {

@@ -82,7 +82,7 @@ pub async fn logout(args: &Logout) -> Result<(), Failure> {
         Some(Credential::Token(_)) => {
             say!("the token is forgotten here, and still good: `tenantry api-tokens revoke` ends it");
         }
-        Some(Credential::None | Credential::Password { .. }) | None => {}
+        Some(Credential::None | Credential::InBody | Credential::Password { .. }) | None => {}
     }
     logins.write(&file)?;
     say!("signed out at {}", place.as_str());
@@ -101,7 +101,7 @@ async fn signed_in(connect: &Connect, user: &str) -> Result<Session, Failure> {
         Some(password) => password,
         None => prompt::secret(&format!("Password of {user}"))?,
     };
-    let client = connect.client_as(&Credential::None)?;
+    let client = connect.client_as(&Credential::InBody)?;
     let answer = client.post(LOGIN, &json!({ "username": user, "password": password.reveal() })).await?;
     let text = |member: &str| answer.document[member].as_str().map(str::to_owned);
     let (Some(cookie), Some(csrf), Some(expires_at)) = (answer.cookie, text("csrfToken"), text("expiresAt"))

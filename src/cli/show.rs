@@ -154,6 +154,10 @@ fn title(name: &str) -> String {
     if !name.chars().any(|character| character.is_ascii_lowercase()) {
         return printable(name);
     }
+    // Kestra's word for what is still to come.
+    if name == "expiredAt" {
+        return "expires at".to_owned();
+    }
     let mut title = String::with_capacity(name.len() + 2);
     for character in name.chars() {
         match character {
@@ -238,8 +242,8 @@ mod tests {
         ] {
             assert_eq!(shown(&record, wanted), text, "{wanted}");
         }
-        let titles = ["createdAt", "org_id", "API_TOKEN"].map(title);
-        assert_eq!(titles, ["created at", "org id", "API_TOKEN"]);
+        let titles = ["createdAt", "org_id", "API_TOKEN", "expiredAt"].map(title);
+        assert_eq!(titles, ["created at", "org id", "API_TOKEN", "expires at"]);
     }
 
     #[test]

@@ -33,7 +33,11 @@ pub enum Fault {
     #[error("too many requests at once: try again in a second")]
     Busy,
     /// Too many failures of this caller.
-    #[error("too many failed attempts: try again in {} s", seconds(*retry_after))]
+    #[error(
+        "too many failed attempts from this address, or for this user: try again in {} s \
+         (`tenantry users unlock` helps the user, not the address)",
+        seconds(*retry_after)
+    )]
     TooMany { retry_after: Duration },
     #[error(transparent)]
     Store(#[from] StoreError),

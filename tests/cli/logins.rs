@@ -175,5 +175,6 @@ fn a_wrong_password_keeps_nothing() {
     let home = Home::new();
     let end = home.run(stub.tenantry(&["login", "--user", "ann"]).env("TENANTRY_PASSWORD", "x"));
     assert!(end.code == 3 && end.err.contains("password is wrong"), "{}", end.err);
+    assert!(!end.err.contains("No credential"), "{}", end.err);
     assert!(!home.file().exists());
 }

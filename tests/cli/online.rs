@@ -107,7 +107,7 @@ fn keys_are_trusted_until_removed() {
     }
     assert_eq!(json(&run(&["keys", "update", "a/b", "--fallback", "-o", "json"]))["fallback"], true);
     assert_eq!(json(&run(&["keys", "update", "a/b", "--no-fallback", "-o", "json"]))["fallback"], false);
-    assert_eq!(run(&["keys", "remove", "a/b"]).code, 0);
+    assert_eq!(run(&["keys", "remove", "a/b", "--yes"]).code, 0);
 }
 
 #[test]

@@ -168,6 +168,18 @@ fn rights_are_given_by_name_and_taken() {
     stage.done(&format!("groups members add on-call {BOB}"));
     stage.done(&format!("groups members remove on-call {BOB}"));
     assert!(!stage.done("groups members list on-call").contains(BOB));
+    stage.done(&format!("groups members add on-call {ANN} --as owner"));
+    assert!(stage.done("groups members list on-call").contains("OWNER"));
+    let ann = stage.json(&format!("users get {ANN}"))["id"].as_str().expect("an id").to_owned();
+    for line in [format!("groups members add on-call {ann}"), "groups members list On-Call".to_owned()] {
+        assert_eq!(stage.as_ann(&line).code, 0, "an owner may, by the group's name: {line}");
+    }
+    let elsewhere = stage.as_ann("groups members list nights");
+    assert!(elsewhere.code == 3 && elsewhere.err.contains("use the id"), "{}", elsewhere.err);
+    let nobody = "groups members add on-call nobody@example.com";
+    assert!(stage.fails(4, nobody).contains("no account \"nobody@example.com\""));
+    let hidden = stage.as_ann(nobody);
+    assert!(hidden.code != 0 && hidden.err.contains("use the id"), "{}", hidden.err);
     assert_eq!(stage.as_ann("bindings list").code, 0, "by the group's role");
     assert_eq!(stage.as_ann("groups list").code, 3);
 
@@ -175,14 +187,14 @@ fn rights_are_given_by_name_and_taken() {
     let id = one["id"].as_str().expect("an id");
     assert_eq!(stage.json(&format!("bindings get {id}"))["services"], serde_json::json!(["metrics"]));
     assert!(stage.done("bindings list").contains(BOB));
-    stage.done(&format!("bindings delete {id}"));
+    stage.done(&format!("bindings delete {id} --yes"));
     stage.fails(4, &format!("bindings get {id}"));
-    stage.fails(5, "roles delete dashboards");
+    stage.fails(5, "roles delete dashboards --yes");
     stage.done("groups delete on-call --yes");
-    let held = stage.fails(5, "roles delete dashboards");
+    let held = stage.fails(5, "roles delete dashboards --yes");
     assert!(held.contains('1'), "bob has it, for he came in while it was the default: {held}");
-    stage.done(&format!("access revoke {BOB}"));
-    stage.done("roles delete dashboards");
+    stage.done(&format!("access revoke {BOB} --yes"));
+    stage.done("roles delete dashboards --yes");
     stage.fails(4, &format!("access get {BOB}"));
     stage.fails(4, "groups get on-call");
 }
@@ -211,7 +223,7 @@ fn machines_have_tokens() {
     stage.done("service-accounts disable agent --tenant acme");
     assert_eq!(me(token), 3);
     stage.done("service-accounts enable agent --tenant acme");
-    stage.done("api-tokens revoke laptop --for-service-account agent --tenant acme");
+    stage.done("api-tokens revoke laptop --yes --for-service-account agent --tenant acme");
     assert_eq!(me(token), 3);
     stage.done("service-accounts delete agent --tenant acme --yes");
     stage.fails(4, "service-accounts get agent --tenant acme");
@@ -219,7 +231,7 @@ fn machines_have_tokens() {
     stage.done("service-accounts create terraform --access acme --super-admin");
     stage.done("service-accounts set-superadmin terraform false");
     stage.done("service-accounts update terraform --name tofu");
-    stage.done("access revoke tofu");
+    stage.done("access revoke tofu --yes");
     stage.done("access grant tofu");
     assert!(stage.done("service-accounts list").contains("tofu"));
     let own = stage.done("api-tokens create ci --max-age 12h --extended");
@@ -228,7 +240,7 @@ fn machines_have_tokens() {
     stage.done(&format!("access grant {ANN}"));
     stage.done(&format!("api-tokens create ci --for-user {ANN} --only-tenant acme"));
     assert_eq!(stage.json(&format!("api-tokens list --for-user {ANN}"))["results"][0]["tenant"], "acme");
-    stage.done("api-tokens revoke ci");
+    stage.done("api-tokens revoke ci --yes");
     assert_eq!(me(own.trim()), 3);
 }
 
@@ -239,13 +251,18 @@ fn people_are_invited() {
     let made = stage.json(&format!("invitations create {BOB} --role Viewer --group on-call"));
     assert!(made["link"].as_str().is_some_and(|link| link.contains("tni_")), "{made}");
     stage.fails(5, &format!("invitations create {BOB}"));
+    let shown = stage.run("invitations create dan@example.com");
+    assert!(shown.out.contains("http://127.0.0.1:") && shown.out.contains("expires at"), "{}", shown.out);
+    assert!(shown.err.contains("tenantry accept"), "{}", shown.err);
     let id = made["id"].as_str().expect("an id");
     assert_eq!(stage.json(&format!("invitations get {id}"))["email"], BOB);
     assert!(stage.done("invitations list").contains(BOB));
-    stage.done(&format!("invitations delete {id}"));
+    stage.done(&format!("invitations delete {id} --yes"));
     stage.fails(4, &format!("invitations get {id}"));
     let made = stage.json(&format!("invitations create {BOB} --role Viewer --group on-call"));
     let link = made["link"].as_str().expect("a link");
+    let unknown = stage.0.stranger(&["accept", link]).end();
+    assert!(unknown.code == 3 && unknown.err.contains("--new-user"), "{}", unknown.err);
     let words = ["accept", link, "--new-user", "--first-name", "Bob", "--last-name", "Roe"];
     let end = stage.0.stranger(&words).input(SECRET).end();
     assert_eq!(end.code, 0, "{}", end.err);
@@ -258,7 +275,7 @@ fn people_are_invited() {
     let accepted = stage.as_ann(&format!("accept {}", made["link"].as_str().expect("a link")));
     assert_eq!(accepted.code, 0, "{}", accepted.err);
     assert_eq!(stage.json(&format!("access get {ANN}"))["roles"][0]["id"], "editor_acme");
-    stage.done(&format!("access revoke {ANN}"));
+    stage.done(&format!("access revoke {ANN} --yes"));
     let known = stage.run(&format!("invitations create {ANN} --role Viewer"));
     assert!(known.code == 0 && known.err.contains("has access now"), "{}", known.err);
     assert_eq!(stage.json(&format!("access get {ANN}"))["roles"][0]["id"], "viewer_acme");
@@ -296,7 +313,7 @@ fn a_tenants_own_keys_and_issuers_are_its_own() {
         (&"writer_acme".into(), &5.into(), &"scope".into())
     );
     assert!(stage.done("keys list --tenant acme").contains(&id) && !stage.done("keys list").contains(&id));
-    stage.done(&format!("keys remove {id} --tenant acme"));
+    stage.done(&format!("keys remove {id} --tenant acme --yes"));
     stage.fails(4, &format!("keys get {id} --tenant acme"));
 
     for owner in ["", " --tenant acme"] {
@@ -306,7 +323,7 @@ fn a_tenants_own_keys_and_issuers_are_its_own() {
             stage.json(&format!("issuers update idp --interval 10m --audience gw --role viewer{owner}"));
         assert_eq!((&changed["refresh"]["interval"], &changed["audience"]), (&600.into(), &"gw".into()));
         assert!(stage.done(&format!("issuers list{owner}")).contains("idp.example.com"));
-        stage.done(&format!("issuers delete idp{owner}"));
+        stage.done(&format!("issuers delete idp --yes{owner}"));
         stage.fails(4, &format!("issuers get idp{owner}"));
     }
 }
@@ -352,6 +369,10 @@ fn the_log_is_read_exported_and_checked() {
     let log = fs::read_to_string(&file).expect("the file");
     assert_eq!(stage.done("audit export"), log);
     assert_eq!(stage.done(&format!("audit verify {name}")), intact);
+    assert!(stage.fails(2, "audit list --resource binding").contains("bindings"));
+    fs::write(&file, stage.done("audit export --tenant acme")).expect("the file");
+    assert!(stage.fails(1, &format!("audit verify {name}")).contains("--tenant acme"));
+    assert!(stage.done(&format!("audit verify --tenant acme {name}")).starts_with("intact: "));
     fs::write(&file, log.replace("on-call", "on-hold")).expect("the file");
     assert!(stage.fails(1, &format!("audit verify {name}")).contains("from entry"));
     let first = log.lines().next().expect("a line");

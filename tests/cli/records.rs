@@ -117,8 +117,8 @@ fn a_token_is_revoked_by_its_name() {
         ("GET /api/v1/me/api-tokens ", 200, "", all),
         ("DELETE /api/v1/me/api-tokens/t2 ", 200, "", "{}"),
     ]);
-    assert_eq!(stub.tenantry(&["api-tokens", "revoke", "b"]).end().code, 0);
-    assert_eq!(stub.tenantry(&["api-tokens", "revoke", "t2"]).end().code, 0);
+    assert_eq!(stub.tenantry(&["api-tokens", "revoke", "b", "--yes"]).end().code, 0);
+    assert_eq!(stub.tenantry(&["api-tokens", "revoke", "t2", "--yes"]).end().code, 0);
     assert_eq!(stub.tenantry(&["api-tokens", "list", "-q"]).end().out, "t1\nt2\n");
 }
 
@@ -152,30 +152,41 @@ fn a_password_is_read_and_never_shown() {
 
 #[test]
 fn a_group_gets_exactly_the_members_that_are_said() {
-    let (group, taken) = (one("g1"), r#"{"results":[{"id":"2Xa"},{"id":"2Xb"}],"total":2}"#);
+    let (group, taken) = (
+        one("g1"),
+        r#"{"results":[{"id":"2XDKrmqyHDkoGnU11wlj8a"},{"id":"2XDKrmqyHDkoGnU11wlj8b"}],"total":2}"#,
+    );
     let stub = Stub::scripted(&[
         ("GET /api/v1/acme/groups?", 200, "", &group),
         ("GET /api/v1/acme/groups/g1/members?", 200, "", taken),
         ("GET /api/v1/acme/tenant-access?", 200, "", NONE),
-        ("GET /api/v1/users?", 200, "", NONE),
+        ("GET /api/v1/users?", 403, "", r#"{"title":"no"}"#),
         ("GET /api/v1/acme/service-accounts?", 200, "", NONE),
-        ("GET /api/v1/service-accounts?", 200, "", NONE),
-        ("PUT /api/v1/acme/groups/g1/members/2Xc ", 409, "", r#"{"title":"Conflict"}"#),
-        ("PUT /api/v1/acme/groups/g1/members/membership/2Xc?membership=OWNER ", 200, "", "{}"),
-        ("DELETE /api/v1/acme/groups/g1/members/2Xa ", 200, "", "{}"),
+        ("GET /api/v1/service-accounts?", 403, "", r#"{"title":"no"}"#),
+        ("PUT /api/v1/acme/groups/g1/members/2XDKrmqyHDkoGnU11wlj8c ", 409, "", r#"{"title":"Conflict"}"#),
+        (
+            "PUT /api/v1/acme/groups/g1/members/membership/2XDKrmqyHDkoGnU11wlj8c?membership=OWNER ",
+            200,
+            "",
+            "{}",
+        ),
+        ("DELETE /api/v1/acme/groups/g1/members/2XDKrmqyHDkoGnU11wlj8a ", 200, "", "{}"),
     ]);
     let run = |words: &[&str]| {
         stub.tenantry(&[&["groups", "members"], words, &["--tenant", "acme"]].concat()).end()
     };
-    let set = run(&["set", "devs", "2Xb", "2Xc"]);
+    let set = run(&["set", "devs", "2XDKrmqyHDkoGnU11wlj8b", "2XDKrmqyHDkoGnU11wlj8c"]);
     assert_eq!(set.code, 0, "{}", set.err);
     let writes =
         |stub: &Stub| paths(stub).into_iter().filter(|path| !path.starts_with("GET")).collect::<Vec<_>>();
     assert_eq!(
         writes(&stub),
-        ["PUT /api/v1/acme/groups/g1/members/2Xc", "DELETE /api/v1/acme/groups/g1/members/2Xa"]
+        [
+            "PUT /api/v1/acme/groups/g1/members/2XDKrmqyHDkoGnU11wlj8c",
+            "DELETE /api/v1/acme/groups/g1/members/2XDKrmqyHDkoGnU11wlj8a"
+        ]
     );
-    let owner = run(&["add", "devs", "2Xc", "--as", "owner"]);
+    let owner = run(&["add", "devs", "2XDKrmqyHDkoGnU11wlj8c", "--as", "owner"]);
     assert_eq!(owner.code, 0, "{}", owner.err);
 }
 

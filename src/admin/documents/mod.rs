@@ -95,9 +95,13 @@ fn says(mut value: Value, at: &str, flaws: &mut Flaws) -> Option<Says> {
             let issuer = part::<issuerform::Form>(value, at, flaws)?.create(None);
             told(issuer, at, flaws).map(|(id, terms)| Says::Issuer(id, Box::new(terms)))
         }
-        Some(_) | None => {
+        other => {
             let field = format!("{at}.kind");
-            flaws.add(&field, "is one of Tenant, User, ServiceAccount, Key and Issuer");
+            let found = other.map_or_else(|| "missing".to_owned(), |kind| format!("{kind:?}"));
+            flaws.add(
+                &field,
+                format!("is {found}, and has to be one of Tenant, User, ServiceAccount, Key and Issuer"),
+            );
             None
         }
     }

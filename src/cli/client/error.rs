@@ -90,7 +90,7 @@ impl Shown {
         match credential {
             Credential::None => Shown::Nothing,
             Credential::Session { .. } => Shown::Login,
-            Credential::Password { .. } | Credential::Token(_) => Shown::Credential,
+            Credential::InBody | Credential::Password { .. } | Credential::Token(_) => Shown::Credential,
         }
     }
 

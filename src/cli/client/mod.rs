@@ -43,6 +43,8 @@ const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 #[derive(Clone)]
 pub enum Credential {
     None,
+    /// What a request is for stands in it: a sign-in, or an invitation that is accepted.
+    InBody,
     Password {
         user: String,
         password: Secret,
@@ -252,7 +254,7 @@ async fn collected(url: &str, response: Response<Incoming>) -> Result<Response<B
 /// The headers that show who is calling.
 fn proof(credential: &Credential) -> Result<Vec<(HeaderName, HeaderValue)>, ClientError> {
     let headers = match credential {
-        Credential::None => Vec::new(),
+        Credential::None | Credential::InBody => Vec::new(),
         Credential::Password { user, .. } if user.contains(':') => {
             return Err(ClientError::Credential("a user name cannot contain ':'"));
         }

@@ -202,6 +202,11 @@ impl Documents {
     }
 }
 
+/// Whether a file seems to hold documents, and no configuration: that has no kind.
+pub fn are_in(file: &Path) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with("kind:")))
+}
+
 fn text(file: &Path) -> Result<String, Failure> {
     let unreadable = || format!("cannot read {}", file.display());
     let mut text = String::new();

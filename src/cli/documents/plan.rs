@@ -29,7 +29,7 @@ fn changes(plan: &Value) -> &[Value] {
 
 fn shown(plan: &Value) -> String {
     let mut text = String::new();
-    let (mut counts, mut last) = ([0_usize; 3], None);
+    let (mut counts, mut leaving, mut last) = ([0_usize; 3], 0, None);
     for change in changes(plan) {
         let tenant = change["tenant"].as_str();
         if last != Some(tenant) {
@@ -47,10 +47,31 @@ fn shown(plan: &Value) -> String {
         text.push_str(&format!("  {sign} {} {}\n", word(&change["kind"]), word(&change["name"])));
         for field in change["changes"].as_array().into_iter().flatten() {
             text.push_str(&line(sign, field));
+            leaving += leavers(&change["kind"], field);
         }
     }
     let [made, changed, deleted] = counts;
-    text + &format!("\n{made} to create, {changed} to change, {deleted} to delete\n")
+    let leaving = match leaving {
+        0 => String::new(),
+        1 => ", 1 to leave a group".to_owned(),
+        more => format!(", {more} to leave a group"),
+    };
+    text + &format!("\n{made} to create, {changed} to change, {deleted} to delete{leaving}\n")
+}
+
+/// How many are no more in a group of which the members change. Who only gets another place in it stays.
+fn leavers(kind: &Value, field: &Value) -> usize {
+    let who = |member: &Value| {
+        let mut member = member.clone();
+        member.as_object_mut().map(|fields| fields.remove("membership"));
+        member
+    };
+    let list = |side: &str| field[side].as_array().into_iter().flatten().map(who).collect::<Vec<_>>();
+    if kind != "Group" || field["field"] != "members" {
+        return 0;
+    }
+    let staying = list("to");
+    list("from").iter().filter(|member| !staying.contains(member)).count()
 }
 
 fn line(sign: char, field: &Value) -> String {
@@ -124,6 +145,12 @@ mod tests {
              permissions: {\"logs\":[\"read\"]} -> -\n  - Group y\n\n\
              1 to create, 1 to change, 1 to delete\n"
         );
+        let members = json!({"field": "members",
+            "from": [{"user": "ann", "membership": "OWNER"}, {"user": "dan", "membership": "MEMBER"}],
+            "to": [{"user": "ann", "membership": "MEMBER"}, {"user": "eve", "membership": "MEMBER"}]});
+        let group = json!({"action": "change", "kind": "Group", "name": "y", "changes": [members]});
+        let less = shown(&json!({"changes": [group]}));
+        assert!(less.ends_with("0 to create, 1 to change, 0 to delete, 1 to leave a group\n"), "{less}");
         assert!(is_empty(&json!({"changes": []})) && !is_empty(&plan));
         assert_eq!(value(&"x".repeat(200).into()).chars().count(), LONGEST + 1);
     }

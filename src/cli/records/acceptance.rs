@@ -1,11 +1,11 @@
 //! `tenantry accept`: the other end of an invitation.
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::password::NewPassword;
-use crate::cli::client::{Call, Credential, Place};
+use crate::cli::client::{Call, ClientError, Credential, Place};
 use crate::cli::connect::{Connect, Instance};
 use crate::cli::fault::Failure;
 use crate::cli::port::fields;
@@ -49,11 +49,17 @@ pub async fn run(args: &Accept) -> Result<(), Failure> {
     if !args.new_user {
         let port = args.connect.port(&Instance {})?;
         let path = Place::path(&["invitation", "accept", ticket]);
-        return port.show(&port.client.send(Call::bare(Method::POST, &path)).await?);
+        return match port.client.send(Call::bare(Method::POST, &path)).await {
+            Err(ClientError::Refused { status: status @ StatusCode::UNAUTHORIZED, message }) => {
+                let message = format!("{message}\nWho is no user yet says --new-user: that makes one");
+                Err(ClientError::Refused { status, message }.into())
+            }
+            accepted => port.show(&accepted?),
+        };
     }
     let mut form = fields(args)?;
     form.insert("password".to_owned(), json!(args.password.needed("the new user")?.reveal()));
-    let client = args.connect.client_as(&Credential::None)?;
+    let client = args.connect.client_as(&Credential::InBody)?;
     let answer = client.post(&Place::path(&["invitation", "create", ticket]), &Value::Object(form)).await?;
     print(&args.connect.output.record(&answer)?)
 }

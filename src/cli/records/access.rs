@@ -8,6 +8,7 @@ use crate::cli::connect::Within;
 use crate::cli::fault::Failure;
 use crate::cli::listing::Listing;
 use crate::cli::port::Port;
+use crate::cli::prompt;
 use crate::cli::show::Column;
 
 const COLUMNS: [Column; 5] =
@@ -27,8 +28,8 @@ pub enum Command {
     #[command(after_help = "Example:\n  tenantry access grant ann@example.com --tenant acme")]
     Grant(One),
     /// Take somebody's access away, with their bindings and groups in the tenant
-    #[command(after_help = "Example:\n  tenantry access revoke ann@example.com --tenant acme")]
-    Revoke(One),
+    #[command(after_help = "Example:\n  tenantry access revoke ann@example.com --tenant acme --yes")]
+    Revoke(Revoke),
 }
 
 #[derive(clap::Args, Debug)]
@@ -38,13 +39,25 @@ pub struct One {
     who: String,
 }
 
+#[derive(clap::Args, Debug)]
+pub struct Revoke {
+    #[command(flatten)]
+    of: One,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
 impl Commands for Command {
     async fn run(&self, port: &Port) -> Result<(), Failure> {
         match self {
             Command::List(list) => list.show(port, &path(port, &[]), &[], &COLUMNS).await,
             Command::Get(One { who }) => port.get(&path(port, &[&find::anyone(port, who).await?])).await,
             Command::Grant(One { who }) => grant(port, who).await,
-            Command::Revoke(One { who }) => {
+            Command::Revoke(Revoke { of: One { who }, yes }) => {
+                if !yes {
+                    prompt::confirm(&format!("Take the access of {who:?} away, with bindings and groups?"))?;
+                }
                 port.client.delete(&path(port, &[&find::anyone(port, who).await?])).await?;
                 Ok(())
             }

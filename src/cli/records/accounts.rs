@@ -31,7 +31,6 @@ impl Kind for Account {
             ("DESCRIPTION", "description"),
         ],
         deleted: "its API tokens are refused at once",
-        asks: true,
     };
 }
 

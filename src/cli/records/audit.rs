@@ -16,7 +16,8 @@ use crate::cli::port::{Port, fields};
 use crate::cli::progress::Progress;
 use crate::cli::show::{Column, print, unwritten};
 use crate::cli::whole::Whole;
-use crate::model::{AuditEntry, Extent, Verdict, Verifier};
+use crate::model::{AuditEntry, Extent, Flaw, TenantId, Verifier};
+use crate::store::Kind;
 
 const COLUMNS: [Column; 8] = [
     ("NUMBER", "number"),
@@ -31,6 +32,19 @@ const COLUMNS: [Column; 8] = [
 
 /// Words of entries are written in capitals.
 const CAPITALS: fn(&str) -> Result<String, Infallible> = |text| Ok(text.to_ascii_uppercase());
+
+/// What entries are about besides kinds of records: words of paths that refused writes went to.
+const PATHS: [&str; 8] = ["acls", "apply", "explain", "export", "invitation", "me", "setup", "tenant-access"];
+
+/// Words that no entry can have are refused: they would find nothing, as if nothing had been done.
+fn resource(text: &str) -> Result<String, String> {
+    let mut known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.table()).chain(PATHS).collect();
+    known.sort_unstable();
+    match known.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("expected one of {}", known.join(", "))),
+    }
+}
 
 pub type Audit = At<Command, Owner>;
 
@@ -56,7 +70,8 @@ pub enum Command {
             shown: a later log that does not contain it was written anew.",
         after_help = "Examples:\n  \
             tenantry audit verify\n  \
-            tenantry audit verify --tenant acme audit.jsonl"
+            tenantry audit verify audit.jsonl\n  \
+            tenantry audit verify --tenant acme acme.jsonl"
     )]
     Verify(Verify),
 }
@@ -100,7 +115,7 @@ struct Of {
     #[arg(long, value_name = "WHO")]
     actor: Option<String>,
     /// Only what was done to records of this kind, such as bindings
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = resource)]
     resource: Option<String>,
     /// Only what was done to the record of this id
     #[arg(long, value_name = "ID")]
@@ -123,14 +138,14 @@ struct Of {
 
 pub async fn run(args: &Audit) -> Result<(), Failure> {
     if let Command::Verify(Verify { file: Some(file) }) = &args.command {
-        let verdict = match file.as_os_str().as_encoded_bytes() {
+        let judge = match file.as_os_str().as_encoded_bytes() {
             b"-" => verify_lines(io::stdin().lock(), args.whose.extent()),
             _ => {
                 let open = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
                 verify_lines(BufReader::new(open), args.whose.extent())
             }
         };
-        return tell(&verdict?);
+        return tell(judge?, args.whose.extent());
     }
     let port = args.port()?;
     match &args.command {
@@ -139,7 +154,7 @@ pub async fn run(args: &Audit) -> Result<(), Failure> {
         Command::Verify(_) => {
             let mut lines = Lines::new(Judge::new(args.whose.extent()));
             download(&port, &path(&port, "export"), &mut lines).await?;
-            tell(&lines.end()?.verifier.end())
+            tell(lines.end()?, args.whose.extent())
         }
     }
 }
@@ -203,11 +218,13 @@ async fn download(port: &Port, path: &str, into: &mut impl Write) -> Result<(), 
 struct Judge {
     verifier: Verifier,
     line: u64,
+    /// The tenant of which all entries are so far, if they are of one.
+    only: Option<TenantId>,
 }
 
 impl Judge {
     fn new(extent: Extent) -> Self {
-        Judge { verifier: Verifier::new(extent), line: 0 }
+        Judge { verifier: Verifier::new(extent), line: 0, only: None }
     }
 
     fn judge(&mut self, line: &[u8]) -> io::Result<()> {
@@ -215,17 +232,22 @@ impl Judge {
         let entry: AuditEntry = serde_json::from_slice(line)
             .map_err(|fault| io::Error::other(format!("line {} is no entry: {fault}", self.line)))?;
         self.verifier.add(&entry);
+        if self.line == 1 {
+            self.only = entry.tenant;
+        } else if self.only != entry.tenant {
+            self.only = None;
+        }
         Ok(())
     }
 }
 
-fn verify_lines(lines: impl io::BufRead, extent: Extent) -> Result<Verdict, Failure> {
+fn verify_lines(lines: impl io::BufRead, extent: Extent) -> Result<Judge, Failure> {
     let mut judge = Judge::new(extent);
     for line in lines.split(b'\n') {
         let line = line.context("cannot read the log")?;
         judge.judge(&line).context("this is no export of an audit log")?;
     }
-    Ok(judge.verifier.end())
+    Ok(judge)
 }
 
 /// Parts of any length, put together to lines.
@@ -263,9 +285,17 @@ impl Write for Lines {
     }
 }
 
-fn tell(verdict: &Verdict) -> Result<(), Failure> {
+fn tell(Judge { verifier, only, .. }: Judge, extent: Extent) -> Result<(), Failure> {
+    let verdict = verifier.end();
     if let Some(broken) = verdict.broken {
         let (number, flaw) = (broken.number, broken.flaw);
+        if let (Extent::Whole, Flaw::Missing, Some(tenant)) = (extent, flaw, only) {
+            return Err(anyhow!(
+                "these are entries of the tenant {tenant} alone, and no whole log: is it what `audit export \
+                 --tenant {tenant}` wrote? That is verified with --tenant {tenant}"
+            )
+            .into());
+        }
         return Err(anyhow!("the log is not what was written, from entry {number} on: {flaw}").into());
     }
     let Some((first, last)) = verdict.span else {

@@ -32,7 +32,6 @@ impl Kind for Binding {
             ("SERVICES", "services"),
         ],
         deleted: "what it gave ends at once",
-        asks: false,
     };
 }
 

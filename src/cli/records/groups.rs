@@ -24,7 +24,6 @@ impl Kind for Group {
         name: Some("name"),
         columns: &[("ID", "id"), ("NAME", "name"), ("DESCRIPTION", "description")],
         deleted: "what its members may do by it ends at once; they stay",
-        asks: true,
     };
 }
 

@@ -9,7 +9,7 @@ use super::{At, Commands, Common, Home, Kind, Table, find};
 use crate::cli::connect::Within;
 use crate::cli::fault::Failure;
 use crate::cli::port::{Port, fields};
-use crate::cli::show::{print_once, say};
+use crate::cli::show::{Format, print_once, say};
 
 #[derive(Clone, Debug)]
 pub struct Invitation;
@@ -33,7 +33,6 @@ impl Kind for Invitation {
             ("EXPIRES", "expiredAt"),
         ],
         deleted: "its link opens nothing any more",
-        asks: false,
     };
 }
 
@@ -97,14 +96,19 @@ impl Create {
         }
         form.insert("roles".to_owned(), json!(roles));
         form.insert("groups".to_owned(), json!(groups));
-        let answer = port.client.post(&Invitation::TABLE.path(port, &[]), &Value::Object(form)).await?;
+        let mut answer = port.client.post(&Invitation::TABLE.path(port, &[]), &Value::Object(form)).await?;
         if answer.document.is_null() {
             say!("{} is a user of the instance, and has access now: there is nothing to accept", self.email);
             return Ok(());
         }
         say!(
-            "Hand the link on as a secret: it opens once, and is not shown again. `tenantry accept` opens it."
+            "Hand the link on as a secret: it opens once, and is not shown again.\n\
+             `tenantry accept LINK --new-user` opens it; without --new-user for who is a user by then."
         );
+        // Programs get the document as it came.
+        if let (Format::Table, Some(path)) = (port.output, answer.document["link"].as_str()) {
+            answer.document["link"] = json!(port.client.place().url(path));
+        }
         print_once(&port.output.record(&answer)?, "the link is lost: delete the invitation, and make another")
     }
 }

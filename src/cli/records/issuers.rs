@@ -33,7 +33,6 @@ impl Kind for Issuer {
             ("ERROR", "error"),
         ],
         deleted: "all its tokens are refused from then on",
-        asks: false,
     };
 }
 

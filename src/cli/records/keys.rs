@@ -14,6 +14,7 @@ use crate::cli::connect::Owner;
 use crate::cli::fault::Failure;
 use crate::cli::keypair;
 use crate::cli::port::{Fields, Port};
+use crate::cli::show::say;
 use crate::model::{Algorithm, Grants, MAX_KEY_TEXT, PublicKey, ReadKey};
 
 #[derive(Clone, Debug)]
@@ -38,7 +39,6 @@ impl Kind for Key {
             ("DESCRIPTION", "description"),
         ],
         deleted: "all its tokens are refused from then on",
-        asks: false,
     };
 }
 
@@ -119,7 +119,13 @@ impl Commands for Command {
     async fn run(&self, port: &Port) -> Result<(), Failure> {
         match self {
             Command::Add(add) => {
-                port.create(&Key::TABLE.path(port, &[]), add.document(&read(&add.file)?)).await
+                port.create(&Key::TABLE.path(port, &[]), add.document(&read(&add.file)?)).await?;
+                if port.tenant.is_none() && add.terms.common.speaks_for_unsaid() {
+                    let bare = add.terms.grants.is_empty() && !add.terms.common.gives_role();
+                    let all = if bare { ", and may do everything to their data" } else { "" };
+                    say!("its tokens speak for every tenant{all}; --tenant or --speaks-for bounds a key");
+                }
+                Ok(())
             }
             Command::Update(update) => {
                 let put = |record: &mut Fields| {

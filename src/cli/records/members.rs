@@ -16,7 +16,7 @@ use crate::cli::show::Column;
 use super::users::exists;
 
 const COLUMNS: [Column; 4] =
-    [("ID", "id"), ("WHO", "username"), ("NAME", "displayName"), ("GROUPS", "groups.name")];
+    [("ID", "id"), ("WHO", "username"), ("NAME", "displayName"), ("MEMBERSHIP", "groups.membership")];
 
 #[derive(clap::Subcommand, Debug)]
 pub enum Members {

@@ -50,9 +50,8 @@ pub struct Table {
     /// The field by which people call one; none where that is the id.
     pub name: Option<&'static str>,
     pub columns: &'static [Column],
-    /// What deleting one does, and whether that is asked about first.
+    /// What deleting one does.
     pub deleted: &'static str,
-    pub asks: bool,
 }
 
 /// Whose records of a kind are.
@@ -187,7 +186,8 @@ impl Table {
     }
 
     fn deletion(&self) -> String {
-        format!("Delete a {}: {}", self.noun, self.deleted)
+        let article = if self.noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+        format!("Delete {article} {}: {}", self.noun, self.deleted)
     }
 
     fn line(&self, rest: &str) -> String {
@@ -205,8 +205,7 @@ impl Table {
     }
 
     fn gone(&self) -> String {
-        let yes = if self.asks { " --yes" } else { "" };
-        format!("Example:\n{}", self.line(&format!("delete {}{yes}", self.example)))
+        format!("Example:\n{}", self.line(&format!("delete {} --yes", self.example)))
     }
 }
 
@@ -218,7 +217,7 @@ impl<K: Kind> Common<K> {
             }
             Common::Get(one) => port.get(&one.path(port).await?).await,
             Common::Delete(Delete { one, yes, guard }) => {
-                if K::TABLE.asks && !yes {
+                if !yes {
                     let Table { noun, deleted, .. } = K::TABLE;
                     prompt::confirm(&format!("Delete {noun} {:?}: {deleted}?", one.id))?;
                 }

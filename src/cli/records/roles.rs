@@ -33,7 +33,6 @@ impl Kind for Role {
             ("MANAGED", "isManaged"),
         ],
         deleted: "not while it is bound to anybody",
-        asks: false,
     };
 }
 

@@ -32,7 +32,6 @@ impl Kind for Tenant {
             ("CREATED", "created_at"),
         ],
         deleted: "its tokens are refused at once, and its roles, groups, keys and service accounts are gone",
-        asks: true,
     };
 }
 

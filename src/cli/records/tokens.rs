@@ -11,6 +11,7 @@ use crate::cli::connect::{Connect, Owner};
 use crate::cli::fault::Failure;
 use crate::cli::listing::{ids, results};
 use crate::cli::port::{Port, fields};
+use crate::cli::prompt;
 use crate::cli::show::{Column, Format, print, print_once, say};
 
 const COLUMNS: [Column; 8] = [
@@ -67,7 +68,7 @@ enum Command {
     #[command(
         visible_alias = "rm",
         alias = "delete",
-        after_help = "Example:\n  tenantry api-tokens revoke laptop"
+        after_help = "Example:\n  tenantry api-tokens revoke laptop --yes"
     )]
     Revoke(Revoke),
 }
@@ -107,6 +108,9 @@ struct Revoke {
     /// The token's name, or its id
     #[arg(value_name = "NAME")]
     token: String,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
 }
 
 impl ApiTokens {
@@ -125,7 +129,10 @@ impl ApiTokens {
                 let list = port.client.get(&Place::path(&segments(&owner, &[]))).await?.document;
                 print(&if *quiet { ids(&list) } else { port.output.list(&list, &COLUMNS)? })
             }
-            Command::Revoke(Revoke { token }) => {
+            Command::Revoke(Revoke { token, yes }) => {
+                if !yes {
+                    prompt::confirm(&format!("Revoke the API token {token:?}: it is refused at once?"))?;
+                }
                 let list = port.client.get(&Place::path(&segments(&owner, &[]))).await?.document;
                 let id =
                     results(&list).iter().find(|known| known["name"] == **token).map(|known| &known["id"]);

@@ -62,6 +62,11 @@ impl Terms {
         self.put_claim(record);
     }
 
+    /// Whether nobody said for which tenants its tokens speak.
+    pub fn speaks_for_unsaid(&self) -> bool {
+        self.tenants.is_empty() && !self.all_tenants
+    }
+
     pub fn gives_role(&self) -> bool {
         self.role.is_some()
     }

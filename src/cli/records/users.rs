@@ -35,7 +35,6 @@ impl Kind for User {
             ("DISABLED", "disabled"),
         ],
         deleted: "their access to all tenants, API tokens and sessions end at once",
-        asks: true,
     };
 }
 
@@ -72,8 +71,12 @@ pub enum Command {
     /// Let a disabled user in again
     #[command(after_help = "Example:\n  tenantry users enable ann@example.com")]
     Enable(One<User>),
-    /// Forget a user's failed sign-ins, so that they can try again at once
-    #[command(after_help = "Example:\n  tenantry users unlock ann@example.com")]
+    /// Forget a user's failed sign-ins, so that they can try again from elsewhere
+    #[command(
+        long_about = "Forget a user's failed sign-ins, so that they can try again at once. An address that had \
+            too many stays locked until its time is over: from there nobody signs in, whoever they are.",
+        after_help = "Example:\n  tenantry users unlock ann@example.com"
+    )]
     Unlock(One<User>),
     /// End all sessions of a user
     #[command(after_help = "Example:\n  tenantry users sign-out ann@example.com")]
