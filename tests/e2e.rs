@@ -200,7 +200,7 @@ impl Scene {
         println!("3. acme's key is removed");
         let until_now = self.exporter.scrapes(GLOBEX);
         let asked = millis(SystemTime::now());
-        self.gate.cli(&["keys", "remove", &acme.key, "--tenant", "acme"]);
+        self.gate.cli(&["keys", "remove", &acme.key, "--tenant", "acme", "--yes"]);
         let returned = millis(SystemTime::now());
         for way in WAYS {
             let refused = self.caller.query(ACME, way, &acme.token, "up").send().await.expect("an answer");
@@ -265,7 +265,7 @@ impl Scene {
             })
             .await;
         }
-        self.gate.cli(&["keys", "remove", &globex.key, "--tenant", "globex"]);
+        self.gate.cli(&["keys", "remove", &globex.key, "--tenant", "globex", "--yes"]);
         let removed = millis(SystemTime::now());
         let until_now = self.exporter.scrapes(GLOBEX);
         for way in WAYS {
