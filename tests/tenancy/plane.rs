@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::gateway::{self, token};
+use crate::support::raw::{exchange, status};
 use crate::support::upstream::Upstream;
 use crate::support::wire::Setup;
 
@@ -124,10 +125,16 @@ async fn a_body_that_says_it_is_too_long_goes_nowhere() {
     let plane = Plane::start().await;
     plane.patch(json!({"options": {"metrics": {"max_body_bytes": 1000}}})).await;
     assert_eq!(plane.send(Method::POST, "acme", Some(vec![b'x'; 1000].into())).await.status(), 200);
-    for length in [1001, 100_000, 10_000_000] {
+    for length in [1001, 100_000] {
         let refused = plane.send(Method::POST, "acme", Some(vec![b'x'; length].into())).await;
         assert_eq!(refused.status(), 413, "{length}");
     }
+    // Of what is so long the gateway reads a part at most, and a caller who sends on may lose the answer.
+    let token = token(&plane.signer, "acme");
+    let head = format!(
+        "POST /t/acme/x HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\ncontent-length: 10000000\r\n\r\n"
+    );
+    assert_eq!(status(&exchange(plane.running.proxy, head.as_bytes()).await), 413);
     assert_eq!(plane.upstream.seen().len(), 1);
     assert_eq!(plane.send(Method::POST, "beta", Some(vec![b'x'; 100_000].into())).await.status(), 200);
     plane.running.stop().await;
