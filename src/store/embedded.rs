@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::{
@@ -34,6 +35,10 @@ type Rows = TableDefinition<'static, &'static str, (u64, &'static [u8])>;
 
 /// Bytes of pages kept in memory. Records are read once, at the start, so it only serves commits.
 const CACHE: usize = 8 << 20;
+
+/// A process that is just ending, or a child on its way to its own program, has the lock for a moment more.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 const WHAT_TO_DO: &str = "restore it from a backup, or move it away to start with an empty store";
 
@@ -228,11 +233,14 @@ const fn rows(kind: Kind) -> Rows {
 fn lock(dir: &Path) -> Result<File, StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| unusable(dir, &error))?;
     let lock = File::open(dir).map_err(|error| unusable(dir, &error))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(dir.display().to_string())),
-        Err(TryLockError::Error(error)) => Err(unusable(dir, &error)),
+    for _ in 0..LOOKS {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_LOOKS),
+            Err(TryLockError::Error(error)) => return Err(unusable(dir, &error)),
+        }
     }
+    Err(StoreError::InUse(dir.display().to_string()))
 }
 
 /// Gives a finished store its name, so that it is there after a loss of power.
