@@ -2,12 +2,11 @@
 //! functions block on the disk: async callers go through `spawn_blocking`. Knows of records only
 //! that they have names and versions.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::{
@@ -17,6 +16,7 @@ use redb::{
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::codec;
+use super::lock::lock;
 use super::{
     Change, Commits, Committed, Cut, Expect, Kind, Order, Page, Record, RecordId, Recorded, Revision,
     StoreError, Stored,
@@ -35,10 +35,6 @@ type Rows = TableDefinition<'static, &'static str, (u64, &'static [u8])>;
 
 /// Bytes of pages kept in memory. Records are read once, at the start, so it only serves commits.
 const CACHE: usize = 8 << 20;
-
-/// A process that is just ending, or a child on its way to its own program, has the lock for a moment more.
-const LOOKS: u32 = 20;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 const WHAT_TO_DO: &str = "restore it from a backup, or move it away to start with an empty store";
 
@@ -228,21 +224,6 @@ const fn rows(kind: Kind) -> Rows {
     TableDefinition::new(kind.table())
 }
 
-/// The directory, made if need be, and locked. redb locks its file as well, but a store that is
-/// being made needs its directory for itself.
-fn lock(dir: &Path) -> Result<File, StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| unusable(dir, &error))?;
-    let lock = File::open(dir).map_err(|error| unusable(dir, &error))?;
-    for _ in 0..LOOKS {
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_LOOKS),
-            Err(TryLockError::Error(error)) => return Err(unusable(dir, &error)),
-        }
-    }
-    Err(StoreError::InUse(dir.display().to_string()))
-}
-
 /// Gives a finished store its name, so that it is there after a loss of power.
 fn settle(dir: &Path, unfinished: &Path, path: &Path) -> io::Result<()> {
     std::fs::rename(unfinished, path)?;
@@ -399,6 +380,6 @@ fn unopened(place: &Path, error: DatabaseError) -> StoreError {
     }
 }
 
-fn unusable(path: &Path, error: &io::Error) -> StoreError {
+pub(super) fn unusable(path: &Path, error: &io::Error) -> StoreError {
     StoreError::Backend(format!("{}: {error}", path.display()))
 }

@@ -3,6 +3,7 @@
 
 mod codec;
 mod embedded;
+mod lock;
 mod page;
 mod record;
 #[cfg(test)]
