@@ -9,7 +9,7 @@ use crate::store::{Cut, Order, Page, Record, Recorded, Store, Stored};
 /// Which records of a type are wanted, and which page of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
-    /// What a record must contain, in any case; see [`Listed::fields`] for where.
+    /// What a record must contain, in any case; see [`Listed::FIELDS`] for where.
     pub text: Option<String>,
     pub filters: Vec<Filter>,
     pub sort: Sort,

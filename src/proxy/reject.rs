@@ -139,7 +139,7 @@ impl Refusal {
         })
     }
 
-    /// The answer. `basic`: whether the caller [is offered](offers_basic) Basic.
+    /// The answer. `basic`: whether the caller is offered Basic.
     pub fn response(self, basic: bool) -> Response<Bytes> {
         let mut response = Response::new(self.text());
         *response.status_mut() = self.status();
