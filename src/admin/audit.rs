@@ -42,9 +42,10 @@ pub(super) fn about(id: String, search: AuditSearch) -> AuditSearch {
     AuditSearch { filter: AuditFilter { id: Some(id), ..search.filter }, ..search }
 }
 
-/// Searches the log, the newest entry first: every change, every failed sign-in (at the data plane
-/// those by password alone), every write that was refused to somebody who was recognised. Refusals
-/// that come within the same second and are alike are one entry. A page costs the same wherever it lies, with or without `startDate` and `endDate`;
+/// Searches the log, the newest entry first: every change, every failed sign-in at either plane,
+/// every write that was refused to somebody who was recognised. Refusals that are alike are joined:
+/// the first is told within a second, those after it in ever longer pauses, nine minutes at most,
+/// with how often they came. A page costs the same wherever it lies, with or without `startDate` and `endDate`;
 /// other parameters have all entries of that time looked through.
 #[utoipa::path(
     get, path = "/api/v1/auditlogs/search", tag = "audit", params(PageQuery, FilterQuery),

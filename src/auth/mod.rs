@@ -25,7 +25,7 @@ pub use identity::{Basis, Identity};
 pub use jwt::verify;
 pub use permit::{Denied, Permit, check, permit};
 pub use report::{LOCKED, RefusedSignIn, Reporter, Reports, WRONG_PASSWORD, reports};
-pub use token::{Failure, OUTCOMES, credential, is_basic, is_token, user_and_password};
+pub use token::{Failure, OUTCOMES, claimed, credential, is_basic, is_token, user_and_password};
 
 use std::net::IpAddr;
 use std::rc::Rc;

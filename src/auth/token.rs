@@ -175,6 +175,19 @@ pub(super) fn shown(credential: &[u8]) -> Result<Shown<'_>, Failure> {
     }
 }
 
+/// The user that the credential of a request names, or nobody, and what it claims to be, as in
+/// [`Actor::via`](crate::model::Actor::via): for those who tell of its refusal.
+pub fn claimed(headers: &HeaderMap) -> (String, &'static str) {
+    match credential(headers).and_then(|value| shown(value.as_bytes())) {
+        Ok(Shown::Password(user, _)) => (user, "password"),
+        Ok(Shown::Token(text)) if Ticket::claimed(TicketKind::ApiToken, &text) => {
+            (String::new(), "api_token")
+        }
+        Ok(Shown::Token(_)) => (String::new(), "jwt"),
+        Err(_) => (String::new(), "none"),
+    }
+}
+
 fn bounded(len: usize) -> Result<(), Failure> {
     match len {
         0 => Err(Failure::Scheme),

@@ -137,6 +137,7 @@ fn reload(gateway: &mut Gateway, file: Option<&Path>) {
     let settings = match config::load(file) {
         Ok(settings) => settings,
         Err(problems) => {
+            gateway.reload_refused();
             for problem in &problems.list {
                 let (key, line) = (&problem.key_path, problem.line);
                 tracing::error!(
@@ -147,7 +148,6 @@ fn reload(gateway: &mut Gateway, file: Option<&Path>) {
                     "configuration refused"
                 );
             }
-            gateway.reload_refused();
             return;
         }
     };

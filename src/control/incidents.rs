@@ -1,7 +1,6 @@
 //! What was refused, on its way into the audit log: joined, counted and written once a second at
 //! most. Whoever is refused can make the log neither wait nor grow as fast as they ask.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::repeats::Repeats;
 use super::{Authority, Control, Fault, Plan, blocking, chain, commit};
 use crate::auth::{RefusedSignIn, Reporter, Reports, reports};
 use crate::model::{AuditEntry, Deed, Incident, TenantId, Timestamp};
@@ -122,6 +122,7 @@ impl Control {
 /// Makes entries of incidents, no more than the log can bear.
 struct Batches {
     reports: Reports,
+    repeats: Repeats,
     /// Entries that may be written now, and when that was counted.
     budget: (u64, Timestamp),
     /// Incidents of which no entry tells yet.
@@ -130,7 +131,7 @@ struct Batches {
 
 impl Batches {
     fn new(reports: Reports, now: Timestamp) -> Self {
-        Batches { reports, budget: (BURST, now), left_out: 0 }
+        Batches { reports, repeats: Repeats::default(), budget: (BURST, now), left_out: 0 }
     }
 
     /// The entries for what was handed in since the last batch. The last one leaves nothing untold.
@@ -139,7 +140,7 @@ impl Batches {
         self.left_out += lost;
         self.refill(now);
         let mut entries = Vec::new();
-        for (incident, times) in joined(incidents) {
+        for (incident, times) in self.repeats.due(incidents, last) {
             // One is kept back for the entry that tells of the rest.
             if self.budget.0 > 1 {
                 self.budget.0 -= 1;
@@ -165,22 +166,6 @@ impl Batches {
             self.budget = (left + more, Timestamp::from_millis(at.millis() + more * EVERY));
         }
     }
-}
-
-/// Each incident once, with how often it came. The time and the request are those of the first.
-fn joined(incidents: Vec<Incident>) -> Vec<(Incident, u64)> {
-    let mut joined: Vec<(Incident, u64)> = Vec::new();
-    let mut known = HashMap::new();
-    for incident in incidents {
-        let alike =
-            Incident { at: Timestamp::from_seconds(0), request_id: String::new(), ..incident.clone() };
-        let place = *known.entry(alike).or_insert(joined.len());
-        match joined.get_mut(place) {
-            Some((_, times)) => *times += 1,
-            None => joined.push((incident, 1)),
-        }
-    }
-    joined
 }
 
 /// Tells of incidents that have no entry of their own.

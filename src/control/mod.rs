@@ -34,6 +34,7 @@ mod options;
 mod own;
 mod person;
 mod profile;
+mod repeats;
 mod retention;
 mod roles;
 mod scans;

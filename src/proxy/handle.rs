@@ -19,6 +19,7 @@ use super::exchange::Exchange;
 use super::headers::{self, Additions};
 use super::limits;
 use super::password;
+use super::refused;
 use super::reject::{self, Refusal};
 use super::target::{Host, Target, target};
 use super::upstream;
@@ -133,7 +134,11 @@ fn recognise(
     tenant: &str,
 ) -> Result<Rc<Identity>, Halt> {
     let (credential, address) = (auth::credential(headers), exchange.call.peer.ip());
-    match exchange.worker.authenticate(snapshot, credential, tenant, address, exchange.now)? {
+    let reading = exchange
+        .worker
+        .authenticate(snapshot, credential, tenant, address, exchange.now)
+        .inspect_err(|refusal| refused::tell(exchange, snapshot, headers, tenant, refusal))?;
+    match reading {
         Reading::Known(identity) => Ok(identity),
         Reading::Password(unchecked) => Err(Halt::Password(unchecked)),
     }
@@ -148,9 +153,15 @@ fn judge_checked<'s>(
     unchecked: &Unchecked,
     checked: Result<Arc<Account>, Refusal>,
 ) -> Result<Judged<'s>, Refusal> {
-    let account = checked?;
-    judge(snapshot, exchange, parts, length, |_, _, _, tenant| {
-        exchange.worker.admit(snapshot, unchecked, account, tenant)
+    let tell = |headers: &HeaderMap, refusal: &Refusal| {
+        refused::tell(exchange, snapshot, headers, &unchecked.tenant, refusal);
+    };
+    let account = checked.inspect_err(|refusal| tell(&parts.headers, refusal))?;
+    judge(snapshot, exchange, parts, length, |_, _, headers, tenant| {
+        exchange
+            .worker
+            .admit(snapshot, unchecked, account, tenant)
+            .inspect_err(|refusal| tell(headers, refusal))
     })
 }
 

@@ -11,6 +11,7 @@ mod ids;
 mod limits;
 mod password;
 mod reasons;
+mod refused;
 mod reject;
 mod target;
 mod upstream;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::exchange::Exchange;
 use super::reject::Refusal;
-use crate::auth::{Failure, LOCKED, RefusedSignIn, Unchecked, WRONG_PASSWORD};
+use crate::auth::{Failure, Unchecked};
 use crate::snapshot::{Account, Current};
 
 /// Waits until a password is checked, and not beyond the request's own time.
@@ -25,26 +25,5 @@ pub async fn check(
         Poll::Ready(checked) => Poll::Ready(checked.map_err(Failure::from)),
         Poll::Pending => exchange.poll_late(cx).map(|()| Err(Failure::Busy)),
     });
-    checked.await.map_err(|failure| {
-        tell(exchange, snapshot, unchecked, failure);
-        worker.unknown(failure)
-    })
-}
-
-/// Tells the audit log of a password that was not accepted. Of tenants it names only those there are.
-fn tell(exchange: &Exchange, snapshot: &Current, unchecked: &Unchecked, failure: Failure) {
-    let reason = match failure {
-        Failure::Password => WRONG_PASSWORD,
-        Failure::Locked { .. } => LOCKED,
-        _ => return,
-    };
-    let refused = RefusedSignIn {
-        user: &unchecked.user,
-        via: "password",
-        address: &unchecked.address.to_string(),
-        request_id: exchange.request_id.to_str().unwrap_or_default(),
-        tenant: snapshot.tenants.get(&*unchecked.tenant).map(|tenant| &tenant.id),
-        reason,
-    };
-    exchange.worker.report(refused.incident(snapshot, exchange.now));
+    checked.await.map_err(|failure| worker.unknown(failure))
 }

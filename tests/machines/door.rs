@@ -155,3 +155,77 @@ async fn what_changes_is_live_at_once_in_warm_caches() {
     assert_eq!(all(READ, &other).await, [401], "the account is gone");
     stage.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_tokens_are_told_of_and_those_that_keep_asking_do_not_fill_the_log() {
+    let stage = Stage::start().await;
+    let account = stage.machine("agent", &["viewer"]).await;
+    let (id, token) = stage.token(&account, json!({ "name": "ci" })).await;
+    assert_eq!(stage.bearer("GET /t/globex/api/v1/query", &token).await, 401);
+    stage.call(Who::Root, Method::DELETE, &format!("{account}/api-tokens/{id}"), None).await.of(204);
+    for _ in 0..500 {
+        assert_eq!(stage.bearer(READ, &token).await, 401);
+    }
+    assert_eq!(stage.ask(READ, &basic("planted", &slip(&token))).await, 401);
+    assert_eq!(stage.bearer(READ, "eyJhbGciOiJIUzI1NiJ9.e30.c2ln").await, 401);
+    assert_eq!(stage.ask(READ, "Digest planted").await, 401);
+    assert_eq!(stage.bearer("GET /t/nobody/api/v1/query", &token).await, 401);
+    let _ = stage.running.http.get(format!("http://{}/t/acme/x", stage.running.proxy)).send().await;
+    // What was refused last is written at the end.
+    let stage = Stage::over(stage.stop().await).await;
+    let found = stage.call(Who::Root, Method::GET, "/auditlogs/search?outcome=REFUSED&size=100", None);
+    let found = found.await.of(200);
+    let mut told = std::collections::BTreeMap::new();
+    let entries = found["results"].as_array().expect("results");
+    for entry in entries {
+        assert_eq!((&entry["deed"], &entry["actor"]["address"]), (&json!("SIGN_IN"), &json!("127.0.0.1")));
+        assert!(!entry.to_string().contains("planted") && !entry.to_string().contains(&token));
+        let detail = entry["detail"].as_str().expect("a text");
+        let (why, times) = match detail.rsplit_once(" (").filter(|(_, times)| times.ends_with(" times)")) {
+            Some((why, times)) => (why, times.trim_end_matches(" times)").parse().expect("a number")),
+            None => (detail, 1),
+        };
+        let key = (entry["tenant"].as_str(), entry["actor"]["via"].as_str().expect("a text"), why);
+        *told.entry(key).or_insert(0) += times;
+    }
+    let revoked = "there is no such API token: it was revoked, or never given out";
+    let expected = [
+        ((None, "api_token", revoked), 1),
+        ((Some("acme"), "api_token", revoked), 500),
+        (
+            (
+                Some("acme"),
+                "api_token",
+                "the token is broken: a part is missing, or does not fit its check digits",
+            ),
+            1,
+        ),
+        (
+            (
+                Some("acme"),
+                "jwt",
+                "the token names no key (`kid`), and no key is the fallback for such tokens",
+            ),
+            1,
+        ),
+        (
+            (
+                Some("acme"),
+                "none",
+                "the credential is neither `Bearer TOKEN` nor `Basic` with a user and a password",
+            ),
+            1,
+        ),
+        (
+            (
+                Some("globex"),
+                "api_token",
+                "the credential is good, but gives no access to the tenant of this URL",
+            ),
+            1,
+        ),
+    ];
+    assert_eq!(told, std::collections::BTreeMap::from(expected));
+    assert!(entries.len() < 30, "{} entries", entries.len());
+    stage.stop().await;
+}
