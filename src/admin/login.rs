@@ -64,7 +64,8 @@ impl<S: Sync> FromRequest<S> for Credentials {
 /// Signs a user in. Sets a cookie that is good until the session ends: `__Host-tenantry` over TLS,
 /// `tenantry` without. Requests by cookie other than GET and HEAD need the header `X-CSRF-TOKEN`, with
 /// the token that is in the answer and in that of `/api/v1/me`. An `Authorization` header goes before
-/// a cookie. A session ends when its user is deleted or disabled, or gets another password.
+/// a cookie. A session ends when its user is deleted or disabled, or gets another password. A user has
+/// 64 of them at most: with one more, the first ends.
 #[utoipa::path(
     post, path = "/login", tag = "sessions", security(()),
     request_body(content((Credentials = "application/json"), (Credentials = "application/x-www-form-urlencoded"))),

@@ -12,6 +12,18 @@ pub(super) fn id() -> Result<Id, Fault> {
     random().map(Id::from_random)
 }
 
+/// An id whose text begins as the owner's does, so that the store has an owner's side by side (see
+/// [`beside`]). Nobody but chance decides on the other 65 bits.
+pub(super) fn id_beside(owner: Id) -> Result<Id, Fault> {
+    let drawn = id()?.to_string();
+    format!("{}{}", beside(owner), &drawn[Id::LEN / 2..]).parse().map_err(|_| Fault::Broken)
+}
+
+/// What the texts of all ids begin with that were drawn by [`id_beside`] for an owner.
+pub(super) fn beside(owner: Id) -> String {
+    owner.to_string()[..Id::LEN / 2].to_owned()
+}
+
 pub(super) fn password() -> Result<Secret, Fault> {
     let random: [u8; PASSWORD] = random()?;
     let letters = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));

@@ -35,7 +35,7 @@ struct Series {
 
 impl Repeats {
     /// What is to be told of one batch: each incident once, with how often it came. The time and the
-    /// request are those of the first. The last batch leaves nothing untold.
+    /// request are those of the first; in the order of those. The last batch leaves nothing untold.
     pub(super) fn due(&mut self, incidents: Vec<Incident>, last: bool) -> Vec<(Incident, u64)> {
         let mut due = Vec::new();
         let room = FOLLOWED;
@@ -51,7 +51,7 @@ impl Repeats {
             due.extend(series.pass(last));
             series.quiet < FORGOTTEN
         });
-        due.sort_by_key(|(incident, _)| incident.at);
+        due.sort_by(|(one, _), (other, _)| (one.at, &one.reason).cmp(&(other.at, &other.reason)));
         due
     }
 }

@@ -16,6 +16,10 @@ use crate::store::{Change, Expect, RecordId, Recorded, Store, Stored};
 /// Sessions that one commit of [`Control::sweep_sessions`] deletes.
 const SWEPT_AT_ONCE: usize = 500;
 
+/// Sessions that one user has at most. Of more, those that began first end: whoever is right about a
+/// password could otherwise fill the store with them.
+const MOST: usize = 64;
+
 /// A session by which a caller was recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedIn {
@@ -55,7 +59,7 @@ impl Control {
         let authority = self.authenticate(user, password, origin.address, at).await?;
         let account = authority.account().cloned().ok_or(Fault::Unauthenticated)?;
         let authority = authority.within(origin.address.to_string(), origin.request_id);
-        let id = draw::id()?;
+        let id = draw::id_beside(account.principal.id())?;
         let (ticket, hash) = draw::ticket(TicketKind::Session, id)?;
         let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
         let expires_at = Timestamp::from_millis(now.millis().saturating_add(ttl));
@@ -71,15 +75,21 @@ impl Control {
                 {
                     return Err(Fault::Unauthenticated);
                 }
+                let mut others = of(store, user.value.id)?;
+                others.sort_by_key(|other| other.value.created_at);
                 let id = session.record_id();
-                Ok(Plan {
+                let mut plan = Plan {
                     expect: vec![
                         (user.value.record_id(), Expect::Version(user.version)),
                         (id, Expect::Absent),
                     ],
                     changes: vec![Change::Put(session.clone().into())],
                     value: user.value.name,
-                })
+                };
+                for other in others.iter().take((others.len() + 1).saturating_sub(MOST)) {
+                    delete(other, &mut plan);
+                }
+                Ok(plan)
             })
             .await?;
         Ok(Entry { ticket, signed_in, user: written.value })
@@ -160,11 +170,15 @@ pub fn knows_csrf(signed_in: &SignedIn, shown: &str) -> bool {
 
 /// Plans to end the sessions of a user, but for one.
 pub(super) fn end_all<T>(store: &Store, user: Id, but: Option<Id>, plan: &mut Plan<T>) -> Result<(), Fault> {
-    let theirs = |session: &Session| session.user == user && Some(session.id) != but;
-    for session in store.first(None, usize::MAX, theirs)? {
-        delete(&session, plan);
+    for session in of(store, user)?.iter().filter(|session| Some(session.value.id) != but) {
+        delete(session, plan);
     }
     Ok(())
+}
+
+/// The sessions of a user, at the cost of those alone.
+fn of(store: &Store, user: Id) -> Result<Vec<Stored<Session>>, Fault> {
+    Ok(store.first(Some(&draw::beside(user)), usize::MAX, |session: &Session| session.user == user)?)
 }
 
 fn ended(store: &Store, session: Id) -> Result<Plan<()>, Fault> {

@@ -238,3 +238,24 @@ async fn sessions_end_with_their_time() {
     assert_eq!(port.control.sweep_sessions(end).await.expect("a sweep"), 1);
     assert!(port.store.get(&RecordId::Session(left[0].value.id)).expect("a store").is_none());
 }
+
+#[tokio::test]
+async fn a_user_has_no_more_than_64_sessions_and_the_first_give_way() {
+    let port = with_ann().await;
+    user(&port, "bob@example.com", json!({})).await;
+    let bob = sign_in(&port, "bob@example.com").await;
+    let first = sign_in(&port, ANN).await;
+    // Which one is the first can be told by the clock alone.
+    let then = Timestamp::now();
+    while Timestamp::now() == then {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..63 {
+        sign_in(&port, ANN).await;
+    }
+    assert!(first.is_live(&port).await, "there is room for 64");
+    let last = sign_in(&port, ANN).await;
+    assert!(!first.is_live(&port).await);
+    assert!(last.is_live(&port).await && bob.is_live(&port).await);
+    assert_eq!(port.store.all::<Session>(None).expect("sessions").len(), 65);
+}

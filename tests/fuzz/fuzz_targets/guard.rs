@@ -19,6 +19,9 @@ use hyper::{Method, Request, Response, Version, header};
 use libfuzzer_sys::fuzz_target;
 use tenantry::net::{Guard, Violation};
 
+/// The most bytes of a head: as the data plane has it where nothing is said.
+const HEAD: usize = 64 * 1024;
+
 /// A caller that sends these bytes and then no more.
 struct Caller<'a>(&'a [u8]);
 
@@ -91,7 +94,7 @@ fn hyper_reads(stream: &[u8]) -> Reading {
 
 /// The outcome of feeding pieces of these lengths, over and over.
 fn guard_reads(stream: &[u8], lengths: [usize; 2]) -> Result<bool, Violation> {
-    let (mut guard, mut rest) = (Guard::new(), stream);
+    let (mut guard, mut rest) = (Guard::new(HEAD), stream);
     for length in lengths.into_iter().cycle() {
         if rest.is_empty() {
             break;
