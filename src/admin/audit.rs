@@ -45,8 +45,8 @@ pub(super) fn about(id: String, search: AuditSearch) -> AuditSearch {
 /// Searches the log, the newest entry first: every change, every failed sign-in at either plane,
 /// every write that was refused to somebody who was recognised. Refusals that are alike are joined:
 /// the first is told within a second, those after it in ever longer pauses, nine minutes at most,
-/// with how often they came. A page costs the same wherever it lies, with or without `startDate` and `endDate`;
-/// other parameters have all entries of that time looked through.
+/// with how often they came. A page costs the same wherever it lies, with or without `startDate` and
+/// `endDate`; other parameters have all entries of that time looked through.
 #[utoipa::path(
     get, path = "/api/v1/auditlogs/search", tag = "audit", params(PageQuery, FilterQuery),
     responses((status = 200, description = "A page of entries.", body = Results<Shown>))

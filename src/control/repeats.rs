@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 
 use crate::model::{Incident, Timestamp};
 
-/// What is followed at once; more is told as it comes.
+/// What is followed at once; more is told of in each batch in which it comes.
 const FOLLOWED: usize = 4096;
 /// Longest pause between two entries that are alike, in batches.
 const LONGEST_PAUSE: u32 = 512;
@@ -38,13 +38,14 @@ impl Repeats {
     /// request are those of the first; in the order of those. The last batch leaves nothing untold.
     pub(super) fn due(&mut self, incidents: Vec<Incident>, last: bool) -> Vec<(Incident, u64)> {
         let mut due = Vec::new();
-        let room = FOLLOWED;
-        for incident in incidents {
-            let known = self.followed.len();
-            match self.followed.entry(alike(&incident)) {
-                Entry::Occupied(mut series) => series.get_mut().add(incident),
-                Entry::Vacant(place) if known < room => place.insert(Series::default()).add(incident),
-                Entry::Vacant(_) => due.push((incident, 1)),
+        for (alike, (incident, times)) in joined(incidents) {
+            let followed = self.followed.len();
+            match self.followed.entry(alike) {
+                Entry::Occupied(mut series) => series.get_mut().add(incident, times),
+                Entry::Vacant(place) if followed < FOLLOWED => {
+                    place.insert(Series::default()).add(incident, times);
+                }
+                Entry::Vacant(_) => due.push((incident, times)),
             }
         }
         self.followed.retain(|_, series| {
@@ -57,9 +58,9 @@ impl Repeats {
 }
 
 impl Series {
-    fn add(&mut self, incident: Incident) {
+    fn add(&mut self, incident: Incident, times: u64) {
         self.quiet = 0;
-        self.untold.get_or_insert((incident, 0)).1 += 1;
+        self.untold.get_or_insert((incident, 0)).1 += times;
     }
 
     /// A batch goes by: what is to be told now.
@@ -76,8 +77,15 @@ impl Series {
     }
 }
 
-fn alike(incident: &Incident) -> Incident {
-    Incident { at: Timestamp::from_seconds(0), request_id: String::new(), ..incident.clone() }
+/// The first of those that are alike, and how many there are; by what they have in common.
+fn joined(incidents: Vec<Incident>) -> HashMap<Incident, (Incident, u64)> {
+    let mut joined = HashMap::new();
+    for incident in incidents {
+        let alike =
+            Incident { at: Timestamp::from_seconds(0), request_id: String::new(), ..incident.clone() };
+        joined.entry(alike).or_insert((incident, 0)).1 += 1;
+    }
+    joined
 }
 
 #[cfg(test)]
@@ -133,6 +141,18 @@ mod tests {
         assert!(repeats.due(vec![incident("a", 5), incident("a", 6)], false).is_empty());
         assert_eq!(repeats.due(Vec::new(), false), [(incident("a", 5), 2)]);
         assert!(repeats.due(Vec::new(), true).is_empty());
+    }
+
+    #[test]
+    fn what_is_too_much_to_be_followed_is_joined_within_its_batch() {
+        let mut repeats = Repeats::default();
+        let many = (0..FOLLOWED).map(|nth| incident(&nth.to_string(), 1)).collect();
+        assert_eq!(repeats.due(many, false).len(), FOLLOWED);
+        for second in 2..9 {
+            let due = repeats.due(vec![incident("a", second); 1000], false);
+            assert_eq!(due, [(incident("a", second), 1000)]);
+        }
+        assert_eq!(repeats.followed.len(), FOLLOWED);
     }
 
     #[test]
