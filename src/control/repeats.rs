@@ -52,7 +52,8 @@ impl Repeats {
             due.extend(series.pass(last));
             series.quiet < FORGOTTEN
         });
-        due.sort_by(|(one, _), (other, _)| (one.at, &one.reason).cmp(&(other.at, &other.reason)));
+        let key = |(one, _): &(Incident, u64)| (one.at, one.reason.clone(), one.id.clone());
+        due.sort_by_cached_key(key);
         due
     }
 }
